@@ -1,0 +1,55 @@
+import type {
+  TrainingJobDescription,
+  TrainingJobReference,
+  TrainingJobRequest,
+} from '../../domain/training-job.js';
+
+/**
+ * Where training runs. Implementations speak one vendor's language and nothing else: no retries beyond the
+ * client's own, no waiting, no clocks.
+ *
+ * Errors: `PermanentFailure` where trying again cannot help (`ProviderRejected`, `Conflict`,
+ * `InvalidInput`); any other error is retried by Temporal.
+ */
+export interface TrainingProvider {
+  readonly name: string;
+
+  /**
+   * Fills in and checks the provider's own settings before anything is bought: hyperparameters in the base
+   * model's ranges, its warm-up rule, base model known and trainable, dataset limits.
+   * Throws `PermanentFailure('InvalidInput')` that names each path, what was found and what is allowed.
+   */
+  resolve(input: {
+    baseModel: string;
+    hyperparameters: Readonly<Record<string, string | number>>;
+    settings: Readonly<Record<string, unknown>>;
+    /** Null before the dataset is built: rules that depend on its size are applied later. */
+    records: number | null;
+  }): {
+    hyperparameters: Record<string, string>;
+    settings: Record<string, unknown>;
+    /** US dollars per 1,000 training tokens and epoch, and epochs, for the estimate. */
+    usdPerThousandTokens: number;
+    epochs: number;
+    /** US dollars an hour for keeping the trained model. */
+    storageUsdPerHour: number;
+  };
+
+  /**
+   * Starts the job, or adopts the one this run started before. Idempotent: looks for `jobName` first; a job
+   * of that name with our tags is adopted; one without is a `Conflict`; on a conflict or a lost reply it
+   * looks again. Never starts a second job for one `idempotencyToken`.
+   */
+  submit(request: TrainingJobRequest): Promise<TrainingJobReference>;
+
+  /** Finds a job by its name; null when there is none. */
+  find(jobName: string): Promise<TrainingJobReference | null>;
+
+  describe(job: TrainingJobReference): Promise<TrainingJobDescription>;
+
+  /** Asks the job to stop. Succeeds when it has ended already or never existed. */
+  cancel(jobName: string): Promise<void>;
+
+  /** Deletes the trained model. Succeeds when it is gone already or never existed. */
+  deleteModel(modelName: string): Promise<void>;
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import type { Waiting } from './waiting.js';
+
+/** Registered model and recipe names; also part of workflow IDs, object keys and cloud resource names. */
+export const nameSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/,
+    'must be 1 to 40 characters: small letters, digits and single dashes inside, for instance "stylist"',
+  );
+
+const datasetSourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('builder'),
+    backend: z.string().optional(),
+    records: z.number().int().min(8).max(20_000).optional(),
+    seed: z.number().int().nonnegative().optional(),
+  }),
+  /** One JSONL file on the worker's disk or in object storage (`s3://bucket/key`). */
+  z.strictObject({ kind: z.literal('file'), path: z.string().min(1) }),
+  /** Every `.json` and `.jsonl` file below a folder, or below an `s3://bucket/prefix/`. */
+  z.strictObject({ kind: z.literal('folder'), path: z.string().min(1) }),
+  /** A dataset that an earlier run built: the URI of its `manifest.json`. */
+  z.strictObject({ kind: z.literal('manifest'), uri: z.string().startsWith('s3://') }),
+]);
+
+const datasetSchema = z.strictObject({
+  source: datasetSourceSchema.optional(),
+  /** Share of groups that go to the validation split; 0 trains on everything. */
+  validationShare: z.number().min(0).max(0.5).optional(),
+});
+
+const hyperparametersSchema = z.record(z.string(), z.union([z.string(), z.number()]));
+
+const trainingSchema = z.strictObject({
+  provider: z.string().min(1).optional(),
+  baseModel: z.string().min(1).optional(),
+  hyperparameters: hyperparametersSchema.optional(),
+  /** Provider-specific, for instance `roleArn`, `vpcConfig`, `kmsKeyId` on Bedrock. */
+  settings: z.record(z.string(), z.unknown()).optional(),
+});
+
+const deploymentSchema = z.strictObject({
+  target: z.string().min(1).optional(),
+  /** Target-specific, for instance `modelUnits` and `commitment` on provisioned throughput. */
+  settings: z.record(z.string(), z.unknown()).optional(),
+});
+
+const validationSchema = z.strictObject({
+  suite: z.string().min(1).optional(),
+  policy: z.string().min(1).optional(),
+  samples: z.number().int().min(1).max(20_000).optional(),
+  seed: z.number().int().nonnegative().optional(),
+  temperature: z.number().min(0).max(1).optional(),
+});
+
+const waitingSchema = z.strictObject({
+  first: z.number().min(0.1),
+  then: z.number().min(0.1),
+  later: z.number().min(0.1),
+});
+
+const deadlinesSchema = z.strictObject({
+  trainingHours: z.number().positive().optional(),
+  deploymentMinutes: z.number().positive().optional(),
+  validationMinutes: z.number().positive().optional(),
+  approvalHours: z.number().positive().optional(),
+});
+
+/** The input of `fineTune` and of every single-stage workflow. Only `recipe` is required. */
+export const runSpecSchema = z.strictObject({
+  recipe: nameSchema,
+  /** The registered model; the recipe's name unless given. */
+  model: nameSchema.optional(),
+  dataset: datasetSchema.optional(),
+  training: trainingSchema.optional(),
+  conversion: z.null().optional(),
+  deployment: deploymentSchema.optional(),
+  validation: validationSchema.optional(),
+  approval: z.enum(['none', 'before-training', 'before-promotion']).optional(),
+  /** A run whose estimate is above this is refused before anything is bought. */
+  budgetUsd: z.number().nonnegative().optional(),
+  /** What a second run for the same model does: `refuse` names the run that holds it. */
+  onRunning: z.enum(['refuse']).optional(),
+  /** Train even when the champion was trained on the same dataset with the same settings. */
+  force: z.boolean().optional(),
+  waiting: waitingSchema.optional(),
+  deadlines: deadlinesSchema.optional(),
+});
+
+export type RunSpec = z.infer<typeof runSpecSchema>;
+export type DatasetSource = z.infer<typeof datasetSourceSchema>;
+export type ApprovalPoint = NonNullable<RunSpec['approval']>;
+
+/** What a recipe supplies for the parts of a run spec that the user leaves out. */
+export interface RecipeDefaults {
+  readonly dataset: { readonly source: DatasetSource | null; readonly validationShare: number };
+  readonly training: {
+    readonly provider: string;
+    readonly baseModel: string;
+    readonly hyperparameters: Readonly<Record<string, string | number>>;
+  };
+  readonly deployment: { readonly target: string };
+  readonly validation: {
+    readonly suite: string;
+    readonly policy: string;
+    readonly samples: number;
+    readonly seed: number;
+    readonly temperature: number;
+  };
+  readonly budgetUsd: number;
+}
+
+/**
+ * A run spec with every default filled in, as one activity resolves it at the start of a run. The workflow
+ * works on this alone, so editing a recipe or the service's configuration never changes a running lifecycle.
+ */
+export interface ResolvedRunSpec {
+  readonly recipe: string;
+  readonly recipeHash: string;
+  readonly model: string;
+  readonly dataset: { readonly source: DatasetSource; readonly validationShare: number };
+  readonly training: {
+    readonly provider: string;
+    readonly baseModel: string;
+    readonly hyperparameters: Readonly<Record<string, string>>;
+    readonly settings: Readonly<Record<string, unknown>>;
+  };
+  readonly conversion: null;
+  readonly deployment: { readonly target: string; readonly settings: Readonly<Record<string, unknown>> };
+  readonly validation: {
+    readonly suite: string;
+    readonly policy: string;
+    readonly samples: number;
+    readonly seed: number;
+    readonly temperature: number;
+  };
+  readonly approval: ApprovalPoint;
+  readonly budgetUsd: number;
+  readonly onRunning: 'refuse';
+  readonly force: boolean;
+  readonly waiting: Waiting;
+  readonly deadlines: Required<z.infer<typeof deadlinesSchema>>;
+  /** `cloud` names where paid resources would be created: `sandbox` (simulated) or `aws`. */
+  readonly cloud: string;
+  /** Where each value came from, by path: `user`, `recipe`, `provider` or `anneal`. */
+  readonly origin: Readonly<Record<string, string>>;
+}
+
+export const defaultDeadlines = {
+  trainingHours: 48,
+  deploymentMinutes: 60,
+  validationMinutes: 120,
+  approvalHours: 72,
+} as const;

@@ -1,0 +1,96 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/**
+ * The service's configuration. The environment is read here, once; everything else gets this object.
+ *
+ * Real AWS is used only when `ANNEAL_CLOUD=aws` and `ANNEAL_AWS_ACCOUNT` names the account that may be
+ * charged; with `sandbox` an endpoint is required, so that a missing endpoint never means AWS.
+ */
+const environmentSchema = z
+  .object({
+    ANNEAL_CLOUD: z.enum(['sandbox', 'aws']).default('sandbox'),
+    ANNEAL_AWS_ENDPOINT: z.url().optional(),
+    ANNEAL_AWS_ACCOUNT: z
+      .string()
+      .regex(/^\d{12}$/, 'must be the 12 digits of the AWS account that may be charged')
+      .optional(),
+    ANNEAL_AWS_REGION: z.string().default('us-east-1'),
+    ANNEAL_BUCKET: z.string().default('anneal'),
+    /** The role that Bedrock assumes to read training data and write results. */
+    ANNEAL_BEDROCK_ROLE_ARN: z.string().optional(),
+    DATABASE_URL: z.string().default('postgres://postgres@127.0.0.1:5432/anneal'),
+    ANNEAL_HOME: z.string().default('.anneal'),
+    ANNEAL_TASK_QUEUE: z.string().default('anneal'),
+    /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
+    ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
+    /** `first,then,later` in seconds: the default of a run spec's `waiting`. */
+    ANNEAL_WAITING_SECONDS: z
+      .string()
+      .regex(/^[\d.]+,[\d.]+,[\d.]+$/, 'must be three numbers of seconds, for instance 45,60,300')
+      .default('45,60,300'),
+  })
+  .superRefine((environment, context) => {
+    if (environment.ANNEAL_CLOUD === 'sandbox' && !environment.ANNEAL_AWS_ENDPOINT) {
+      context.addIssue({
+        code: 'custom',
+        path: ['ANNEAL_AWS_ENDPOINT'],
+        message:
+          'is missing; name the sandbox, or set ANNEAL_CLOUD=aws and ANNEAL_AWS_ACCOUNT to spend real money',
+      });
+    }
+    if (environment.ANNEAL_CLOUD === 'aws' && !environment.ANNEAL_AWS_ACCOUNT) {
+      context.addIssue({
+        code: 'custom',
+        path: ['ANNEAL_AWS_ACCOUNT'],
+        message: 'is missing; name the 12 digits of the account that may be charged',
+      });
+    }
+    if (environment.ANNEAL_CLOUD === 'aws' && environment.ANNEAL_AWS_ENDPOINT) {
+      context.addIssue({
+        code: 'custom',
+        path: ['ANNEAL_AWS_ENDPOINT'],
+        message: 'is set although ANNEAL_CLOUD=aws; remove one of the two',
+      });
+    }
+  });
+
+export interface Config {
+  readonly cloud: 'sandbox' | 'aws';
+  readonly awsEndpoint: string | null;
+  readonly awsAccount: string | null;
+  readonly awsRegion: string;
+  readonly bucket: string;
+  readonly bedrockRoleArn: string | null;
+  readonly databaseUrl: string;
+  readonly home: string;
+  readonly taskQueue: string;
+  readonly leaseWatchSeconds: number;
+  readonly waiting: { readonly first: number; readonly then: number; readonly later: number };
+}
+
+/** Reads and checks the environment; one error lists everything that is wrong with it. */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = environmentSchema.safeParse(
+    Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')),
+  );
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    throw new Error(`The configuration is not usable:\n  ${problems.join('\n  ')}`);
+  }
+  const values = parsed.data;
+  const [first = 45, then = 60, later = 300] = values.ANNEAL_WAITING_SECONDS.split(',').map(Number);
+  return Object.freeze({
+    cloud: values.ANNEAL_CLOUD,
+    awsEndpoint: values.ANNEAL_AWS_ENDPOINT ?? null,
+    awsAccount: values.ANNEAL_AWS_ACCOUNT ?? null,
+    awsRegion: values.ANNEAL_AWS_REGION,
+    bucket: values.ANNEAL_BUCKET,
+    bedrockRoleArn: values.ANNEAL_BEDROCK_ROLE_ARN ?? null,
+    databaseUrl: values.DATABASE_URL,
+    home: resolve(values.ANNEAL_HOME),
+    taskQueue: values.ANNEAL_TASK_QUEUE,
+    leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
+    waiting: { first, then, later },
+  });
+}
