@@ -55,9 +55,9 @@ const validationSchema = z.strictObject({
 });
 
 const waitingSchema = z.strictObject({
-  first: z.number().min(0.1),
-  then: z.number().min(0.1),
-  later: z.number().min(0.1),
+  firstMinuteSeconds: z.number().min(0.1),
+  firstHourSeconds: z.number().min(0.1),
+  laterSeconds: z.number().min(0.1),
 });
 
 const deadlinesSchema = z.strictObject({

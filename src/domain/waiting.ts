@@ -1,12 +1,16 @@
-/** How often a wait asks, in seconds: `first` until a minute has passed, `then` for an hour, `later` after. */
+/** How often a wait looks, by its age. Seconds. */
 export interface Waiting {
-  readonly first: number;
-  readonly then: number;
-  readonly later: number;
+  readonly firstMinuteSeconds: number;
+  readonly firstHourSeconds: number;
+  readonly laterSeconds: number;
 }
 
 /** Production's ladder: seconds are for demos only, by the run spec. */
-export const defaultWaiting: Waiting = { first: 45, then: 60, later: 300 };
+export const defaultWaiting: Waiting = {
+  firstMinuteSeconds: 45,
+  firstHourSeconds: 60,
+  laterSeconds: 300,
+};
 
 /**
  * Milliseconds until the next look at something that has been waited for `elapsedMs`.
@@ -14,7 +18,8 @@ export const defaultWaiting: Waiting = { first: 45, then: 60, later: 300 };
  */
 export function nextPollMs(waiting: Waiting, elapsedMs: number, random: number): number {
   const minutes = elapsedMs / 60_000;
-  const seconds = minutes < 1 ? waiting.first : minutes < 60 ? waiting.then : waiting.later;
+  const seconds =
+    minutes < 1 ? waiting.firstMinuteSeconds : minutes < 60 ? waiting.firstHourSeconds : waiting.laterSeconds;
   return Math.round(seconds * 1000 * (0.9 + 0.2 * random));
 }
 

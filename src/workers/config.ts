@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { Waiting } from '../domain/waiting.js';
 
 /**
  * The service's configuration. The environment is read here, once; everything else gets this object.
@@ -24,7 +25,7 @@ const environmentSchema = z
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
-    /** `first,then,later` in seconds: the default of a run spec's `waiting`. */
+    /** Seconds between polls in the first minute, the first hour and later: the default of `waiting`. */
     ANNEAL_WAITING_SECONDS: z
       .string()
       .regex(/^[\d.]+,[\d.]+,[\d.]+$/, 'must be three numbers of seconds, for instance 45,60,300')
@@ -66,7 +67,7 @@ export interface Config {
   readonly home: string;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
-  readonly waiting: { readonly first: number; readonly then: number; readonly later: number };
+  readonly waiting: Waiting;
 }
 
 /** Reads and checks the environment; one error lists everything that is wrong with it. */
@@ -79,7 +80,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     throw new Error(`The configuration is not usable:\n  ${problems.join('\n  ')}`);
   }
   const values = parsed.data;
-  const [first = 45, then = 60, later = 300] = values.ANNEAL_WAITING_SECONDS.split(',').map(Number);
+  const [firstMinuteSeconds = 45, firstHourSeconds = 60, laterSeconds = 300] =
+    values.ANNEAL_WAITING_SECONDS.split(',').map(Number);
   return Object.freeze({
     cloud: values.ANNEAL_CLOUD,
     awsEndpoint: values.ANNEAL_AWS_ENDPOINT ?? null,
@@ -91,6 +93,6 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     home: resolve(values.ANNEAL_HOME),
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
-    waiting: { first, then, later },
+    waiting: { firstMinuteSeconds, firstHourSeconds, laterSeconds },
   });
 }
