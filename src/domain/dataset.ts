@@ -58,6 +58,8 @@ export interface DatasetManifest {
   readonly tokenizer: string;
   readonly recipeHash: string;
   readonly source: string;
+  /** What was accepted but is worth knowing, by name and count, for instance `ByteOrderMark`. */
+  readonly notes?: Readonly<Record<string, number>>;
 }
 
 /** One thing wrong with an input file, in terms a person can act on. */

@@ -26,6 +26,8 @@ export interface DeploymentDescription {
   /** The model that answers now, in the provider's terms. */
   readonly modelId: string | null;
   readonly createdAt: string | null;
+  /** The provider's clock when this was observed, ISO-8601: what billed hours are counted by. */
+  readonly observedAt: string;
 }
 
 /** A resource that costs money for as long as it exists. */

@@ -19,7 +19,7 @@ export type FailureType = (typeof failureTypes)[number];
 
 /**
  * A failure that retrying cannot mend. Thrown by domain code, ports and activities alike; the worker turns
- * it into a non-retryable `ApplicationFailure` of the same type (see `activities/permanent-failure.ts`).
+ * it into a non-retryable `ApplicationFailure` of the same type (see `workers/failure-interceptor.ts`).
  *
  * `details` are shown to people and scripts: what was found, where, and what to do.
  */

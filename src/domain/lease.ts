@@ -7,7 +7,11 @@ export interface LeasedResource {
   /** The provider or target that can delete it; empty for the run lock. */
   readonly provider: string;
   readonly name: string;
+  /** The registered model it serves or will serve. */
+  readonly model: string;
   readonly usdPerHour: number;
+  /** Prefix of the files that go with it; null where there are none. */
+  readonly filesUri: string | null;
 }
 
 /** A running workflow that answers for a resource. `firstRunId` survives reset; a reused ID differs. */
@@ -36,8 +40,6 @@ export interface LeaseView {
 
 export interface LeaseResourceInput {
   readonly resource: LeasedResource;
-  /** How long the lease waits between looks at its holder. */
-  readonly watchIntervalSeconds: number;
 }
 
 export function leaseWorkflowId(resource: Pick<LeasedResource, 'kind' | 'name'>): string {
@@ -58,4 +60,43 @@ export function sameHolder(a: LeaseHolder, b: LeaseHolder): boolean {
     return a.model === b.model && a.version === b.version;
   }
   return false;
+}
+
+/** The lease on a training job: also on the model it makes and on the files it writes. */
+export function trainingJobLease(input: {
+  provider: string;
+  jobName: string;
+  model: string;
+  storageUsdPerHour: number;
+  filesUri: string;
+}): LeasedResource {
+  return {
+    kind: 'training-job',
+    provider: input.provider,
+    name: input.jobName,
+    model: input.model,
+    usdPerHour: input.storageUsdPerHour,
+    filesUri: input.filesUri,
+  };
+}
+
+export function deploymentLease(input: {
+  target: string;
+  name: string;
+  model: string;
+  usdPerHour: number;
+}): LeasedResource {
+  return {
+    kind: 'deployment',
+    provider: input.target,
+    name: input.name,
+    model: input.model,
+    usdPerHour: input.usdPerHour,
+    filesUri: null,
+  };
+}
+
+/** One lifecycle per model at a time. */
+export function modelLock(model: string): LeasedResource {
+  return { kind: 'model', provider: '', name: model, model, usdPerHour: 0, filesUri: null };
 }

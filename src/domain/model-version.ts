@@ -28,7 +28,7 @@ export interface ModelVersion {
   readonly runId: string;
 }
 
-export const deploymentActions = ['deploy', 'promote', 'reject', 'rollback', 'teardown'] as const;
+export const deploymentActions = ['deploy', 'undeploy', 'promote', 'reject', 'rollback', 'teardown'] as const;
 export type DeploymentAction = (typeof deploymentActions)[number];
 
 /** One line of the append-only history that answers "what served at time T, and why". */

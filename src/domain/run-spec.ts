@@ -111,6 +111,15 @@ export interface RecipeDefaults {
   readonly budgetUsd: number;
 }
 
+export interface RunPrices {
+  readonly epochs: number;
+  readonly usdPerThousandTrainingTokens: number;
+  readonly modelStorageUsdPerHour: number;
+  readonly deploymentUsdPerHour: number;
+  readonly usdPerThousandInputTokens: number;
+  readonly usdPerThousandOutputTokens: number;
+}
+
 /**
  * A run spec with every default filled in, as one activity resolves it at the start of a run. The workflow
  * works on this alone, so editing a recipe or the service's configuration never changes a running lifecycle.
@@ -141,6 +150,10 @@ export interface ResolvedRunSpec {
   readonly force: boolean;
   readonly waiting: Waiting;
   readonly deadlines: Required<z.infer<typeof deadlinesSchema>>;
+  /** What this run's names derive from, and where its files go. */
+  readonly run: { readonly key: string; readonly bucket: string };
+  /** US dollars, from the price table, as the providers named above charge. */
+  readonly prices: RunPrices;
   /** `cloud` names where paid resources would be created: `sandbox` (simulated) or `aws`. */
   readonly cloud: string;
   /** Where each value came from, by path: `user`, `recipe`, `provider` or `anneal`. */
@@ -153,3 +166,32 @@ export const defaultDeadlines = {
   validationMinutes: 120,
   approvalHours: 72,
 } as const;
+
+/** The input of `deploy`, `validate`, `promote`, `rollback` and `teardown`: a version that exists already. */
+export const versionSpecSchema = z.strictObject({
+  model: nameSchema,
+  /** The newest version unless given; `rollback` takes the previous champion. */
+  version: z.number().int().positive().optional(),
+  deployment: deploymentSchema.optional(),
+  validation: validationSchema.optional(),
+  /** Kept in the deployment history. */
+  notes: z.string().max(1000).optional(),
+  by: z.string().max(200).optional(),
+  /** `promote`: although the version did not pass. `teardown`: although it is the champion. */
+  force: z.boolean().optional(),
+  waiting: waitingSchema.optional(),
+  deadlines: deadlinesSchema.optional(),
+});
+
+export type VersionSpec = z.infer<typeof versionSpecSchema>;
+
+/** The input of `infer`. */
+export const inferSpecSchema = z.strictObject({
+  recipe: nameSchema,
+  model: nameSchema.optional(),
+  /** `champion` (default) answers as users get it; `base` asks the untrained base model for comparison. */
+  serve: z.enum(['champion', 'base']).optional(),
+  request: z.unknown(),
+});
+
+export type InferSpec = z.infer<typeof inferSpecSchema>;

@@ -1,0 +1,110 @@
+import { closest } from 'fastest-levenshtein';
+import { z } from 'zod';
+
+/** One thing wrong with an input, in terms a person can act on. */
+export interface InputProblem {
+  /** Dotted path, or `(input)` for the whole. */
+  readonly path: string;
+  readonly found: string;
+  readonly allowed: string;
+  readonly hint: string | null;
+}
+
+export type Parsed<T> = { readonly value: T } | { readonly problems: readonly InputProblem[] };
+
+/** Checks an input against a schema and says, for each fault, where it is, what was found and what is allowed. */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
+  const result = schema.safeParse(input, { reportInput: true });
+  if (result.success) return { value: result.data };
+  return { problems: result.error.issues.flatMap((issue) => toProblems(schema, issue)) };
+}
+
+/** All problems as one message, the first line naming how many there are. */
+export function formatProblems(subject: string, problems: readonly InputProblem[]): string {
+  const lines = problems.map(({ path, found, allowed, hint }) => {
+    const advice = hint ? ` Did you mean "${hint}"?` : '';
+    return `  ${path}: found ${found}; allowed: ${allowed}.${advice}`;
+  });
+  return `InvalidInput: ${subject} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.\n${lines.join('\n')}`;
+}
+
+/** The allowed name nearest to the one found, when near enough to be a slip of the pen. */
+export function didYouMean(found: string, allowed: readonly string[]): string | null {
+  if (allowed.length === 0) return null;
+  const nearest = closest(found.toLowerCase(), allowed as string[]);
+  const shared = [...nearest].filter((letter) => found.toLowerCase().includes(letter)).length;
+  const isNear = Math.abs(nearest.length - found.length) <= 3 && shared >= Math.ceil(nearest.length * 0.6);
+  return isNear || nearest.startsWith(found.toLowerCase()) ? nearest : null;
+}
+
+function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): InputProblem[] {
+  const path = issue.path.length === 0 ? '(input)' : issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = keysAt(schema, issue.path);
+    return issue.keys.map((key) => ({
+      path: issue.path.length === 0 ? key : `${path}.${key}`,
+      found: 'an unknown field',
+      allowed: allowed.join(', '),
+      hint: didYouMean(key, allowed),
+    }));
+  }
+  if (issue.code === 'invalid_value') {
+    const allowed = issue.values.map(String);
+    const hint = typeof issue.input === 'string' ? didYouMean(issue.input, allowed) : null;
+    return [{ path, found: quote(issue.input), allowed: allowed.join(', '), hint }];
+  }
+  if (issue.code === 'invalid_union' && issue.discriminator) {
+    const allowed = discriminatorValues(schema, issue.path.slice(0, -1), issue.discriminator);
+    return [{ path, found: quote(issue.input), allowed: allowed.join(', ') || issue.message, hint: null }];
+  }
+  return [
+    { path, found: quote(issue.input), allowed: issue.message.replace(/^Invalid input: /, ''), hint: null },
+  ];
+}
+
+function quote(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  const keys = schemasAt(schema, path).flatMap((found) =>
+    found instanceof z.ZodObject ? Object.keys(found.shape) : [],
+  );
+  return [...new Set(keys)];
+}
+
+function discriminatorValues(schema: z.ZodType, path: readonly PropertyKey[], key: string): string[] {
+  return schemasAt(schema, path).flatMap((found) => {
+    const member = found instanceof z.ZodObject ? found.shape[key] : undefined;
+    return member instanceof z.ZodLiteral ? [...member.values].map(String) : [];
+  });
+}
+
+/** Every schema that may apply at a path: several below a union. */
+function schemasAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType[] {
+  const unwrapped = unwrap(schema);
+  const options =
+    unwrapped instanceof z.ZodUnion || unwrapped instanceof z.ZodDiscriminatedUnion
+      ? (unwrapped.options as z.ZodType[]).map(unwrap)
+      : [unwrapped];
+  const [head, ...rest] = path;
+  if (head === undefined) return options;
+  return options.flatMap((option) => {
+    const member = option instanceof z.ZodObject ? option.shape[head as string] : undefined;
+    return member ? schemasAt(member as z.ZodType, rest) : [];
+  });
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  let current = schema;
+  while (
+    current instanceof z.ZodOptional ||
+    current instanceof z.ZodDefault ||
+    current instanceof z.ZodNullable
+  ) {
+    current = current.unwrap() as z.ZodType;
+  }
+  return current;
+}

@@ -1,0 +1,116 @@
+import { formatUsd, totalUsd } from './money.js';
+import { nextCommand, type RunState, type StageStatus } from './run-state.js';
+
+const marks: Readonly<Record<StageStatus, string>> = {
+  waiting: '[ ]',
+  running: '[>]',
+  done: '[x]',
+  skipped: '[-]',
+  failed: '[!]',
+  cancelled: '[!]',
+};
+
+/**
+ * What the Web UI shows under a run's current details: Markdown, a pure function of the state.
+ * Bounded well below the server's 20,000 bytes.
+ */
+export function renderDetails(state: RunState): string {
+  return [
+    heading(state),
+    stageList(state),
+    job(state),
+    deployment(state),
+    money(state),
+    gates(state),
+    billing(state),
+    undone(state),
+    `**Next**\n\n\`\`\`\n${nextCommand(state)}\n\`\`\``,
+  ]
+    .filter((section) => section !== null)
+    .join('\n\n')
+    .slice(0, 18_000);
+}
+
+function heading(state: RunState): string {
+  const simulated =
+    state.cloud === 'sandbox' ? ' Everything bought here is **simulated** by the local cloud.' : '';
+  const outcome = state.outcome
+    ? ` Outcome: **${state.outcome}**.`
+    : state.failure
+      ? ` **${state.failure}**`
+      : state.awaiting
+        ? ` Waiting: **${state.awaiting}**.`
+        : '';
+  return `**${state.workflowType}** of model \`${state.model}\` (recipe \`${state.recipe}\`).${outcome}${simulated}`;
+}
+
+function stageList(state: RunState): string {
+  const rows = state.stages.map(
+    ({ name, status, note }) => `| ${marks[status]} | ${name} | ${cell(note || status)} |`,
+  );
+  return ['| | Stage | |', '|---|---|---|', ...rows].join('\n');
+}
+
+function job(state: RunState): string | null {
+  if (!state.job) return null;
+  const { name, id, status, trainingLoss, validationLoss } = state.job;
+  const losses = [
+    trainingLoss === null ? null : `training loss ${trainingLoss.toFixed(3)}`,
+    validationLoss === null ? null : `validation loss ${validationLoss.toFixed(3)}`,
+  ].filter((loss) => loss !== null);
+  return `**Training job** \`${name}\`: ${status}${losses.length ? `, ${losses.join(', ')}` : ''}${id ? `\n\n\`${id}\`` : ''}`;
+}
+
+function deployment(state: RunState): string | null {
+  if (!state.deployment) return null;
+  const { name, id, status, usdPerHour } = state.deployment;
+  return `**Deployment** \`${name}\`: ${status}, ${formatUsd(usdPerHour)} an hour${id ? `\n\n\`${id}\`` : ''}`;
+}
+
+function money(state: RunState): string {
+  const estimate = state.estimate ? `, estimate ${formatUsd(state.estimate.totalUsd)}` : '';
+  const budget = state.budgetUsd === null ? '' : `, budget ${formatUsd(state.budgetUsd)}`;
+  return `**Money**: spent ${formatUsd(totalUsd(state.spend))}${estimate}${budget}`;
+}
+
+function gates(state: RunState): string | null {
+  if (state.checks.length === 0) return null;
+  const rows = state.checks.map(
+    (check) =>
+      `| ${check.metric} | ${check.value === null ? 'no data' : round(check.value)} | ${check.op} ${check.threshold} | ${check.status}${check.critical ? '' : ' (not critical)'} |`,
+  );
+  return [
+    `**Gate**: ${state.verdict}`,
+    '',
+    '| Metric | Value | Threshold | |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
+function billing(state: RunState): string | null {
+  if (state.billing.length === 0) return null;
+  const rows = state.billing.map(
+    ({ resource, usdPerHour, owner }) => `| \`${resource}\` | ${formatUsd(usdPerHour)} | ${owner} |`,
+  );
+  return ['**Live paid resources**', '', '| Resource | an hour | Owner |', '|---|---|---|', ...rows].join(
+    '\n',
+  );
+}
+
+function undone(state: RunState): string | null {
+  if (state.undone.length === 0) return null;
+  return [
+    '**Undone**',
+    '',
+    ...state.undone.map(({ what, problem }) => `- ${what}: ${problem ?? 'done'}`),
+  ].join('\n');
+}
+
+function round(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(4);
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 300);
+}

@@ -1,0 +1,19 @@
+import type { RunResult } from '../domain/run-state.js';
+import { failWith } from './failures.js';
+import { deploymentStage } from './stages/deployment.js';
+import { runOnVersion } from './version-run.js';
+
+/** Serves an existing version on a deployment of its own; it stays until `teardown`, and bills till then. */
+export async function deploy(input: unknown): Promise<RunResult> {
+  return runOnVersion(input, 'newest', async ({ run, spec, version }) => {
+    if (version.deployment) {
+      throw failWith(
+        'Conflict',
+        `version ${version.version} of ${version.model} is deployed already as ${version.deployment.name}; validate or tear it down`,
+      );
+    }
+    await deploymentStage(run, spec, version);
+    await run.handOverTo(version);
+    return 'deployed';
+  });
+}

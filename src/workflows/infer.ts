@@ -1,0 +1,94 @@
+import type { Turn } from '../domain/dataset.js';
+import type { InferResult, PreparedRequest } from '../activities/inference/activities.js';
+import type { AnswerSource } from '../activities/inference/answer.js';
+import { inferSpecSchema } from '../domain/run-spec.js';
+import { parseOrFail, toRunFailure } from './failures.js';
+import { inferenceSteps, modelCall } from './proxies.js';
+
+/**
+ * One request through the whole path: scoring → model → deterministic functions → guardrails → UI-ready
+ * JSON. It always answers: model, one retry that names the fault, phrase bank, safe template.
+ */
+export async function infer(input: unknown): Promise<InferResult> {
+  const spec = parseOrFail(inferSpecSchema, input, 'the input of infer');
+  const prepared = await inferenceSteps.prepareInference(spec).catch((error: unknown) => {
+    throw toRunFailure(error, 'InvalidInput');
+  });
+  return spec.serve === 'base' ? answerFromBase(prepared) : answerForUser(prepared);
+}
+
+interface Tally {
+  inputTokens: number;
+  outputTokens: number;
+  latencyMs: number;
+}
+
+async function answerForUser(prepared: PreparedRequest): Promise<InferResult> {
+  const usage: Tally = { inputTokens: 0, outputTokens: 0, latencyMs: 0 };
+  const reply = (source: AnswerSource, response: InferResult['response'], fallbackReason: string | null) =>
+    toInferResult(prepared, { source, response, fallbackReason, raw: null, usage });
+
+  let reason = prepared.served ? '' : 'no champion serves this model yet';
+  let advice: Turn[] = [];
+  for (const source of prepared.served ? (['model', 'model_retry'] as const) : []) {
+    const asked = await ask(prepared, advice, usage);
+    if ('problem' in asked) {
+      reason = asked.problem;
+      break;
+    }
+    const checked = await inferenceSteps.checkModelAnswer(prepared, asked.text);
+    if ('response' in checked) return reply(source, checked.response, source === 'model' ? null : reason);
+    reason = checked.reason;
+    advice = [
+      { role: 'assistant', text: asked.text },
+      { role: 'user', text: checked.advice },
+    ];
+  }
+  const { source, response } = await inferenceSteps.answerWithoutModel(prepared);
+  return reply(source, response, reason);
+}
+
+/** The untrained model's answer to the same prompt, as it came: for comparison, not for users. */
+async function answerFromBase(prepared: PreparedRequest): Promise<InferResult> {
+  const usage: Tally = { inputTokens: 0, outputTokens: 0, latencyMs: 0 };
+  const asked = await ask(prepared, [], usage);
+  const problem = 'problem' in asked ? asked.problem : null;
+  const raw = 'text' in asked ? asked.text.slice(0, 4000) : null;
+  const checked = raw === null ? null : await inferenceSteps.checkModelAnswer(prepared, raw);
+  return toInferResult(prepared, {
+    source: 'base_model',
+    response: checked && 'response' in checked ? checked.response : null,
+    fallbackReason: problem ?? (checked && 'reason' in checked ? checked.reason : null),
+    raw,
+    usage,
+  });
+}
+
+/** One model call within its budget; a failure is a reason to fall back, never an error for the user. */
+async function ask(
+  prepared: PreparedRequest,
+  extraTurns: readonly Turn[],
+  usage: Tally,
+): Promise<{ text: string } | { problem: string }> {
+  try {
+    const answer = await modelCall(`Ask ${prepared.version ? `version ${prepared.version}` : 'the base model'}`).askModel(
+      prepared,
+      extraTurns,
+    );
+    usage.inputTokens += answer.inputTokens;
+    usage.outputTokens += answer.outputTokens;
+    usage.latencyMs += answer.latencyMs;
+    return { text: answer.text };
+  } catch (error) {
+    const failure = toRunFailure(error, 'ValidationFailed');
+    return { problem: `model unavailable: ${failure.message}` };
+  }
+}
+
+function toInferResult(
+  prepared: PreparedRequest,
+  answer: Pick<InferResult, 'source' | 'response' | 'fallbackReason' | 'raw' | 'usage'>,
+): InferResult {
+  const { recipe, model, version, cloud } = prepared;
+  return { recipe, model, version, ...answer, cloud };
+}

@@ -1,0 +1,105 @@
+import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { DatasetActivities } from '../activities/dataset/activities.js';
+import type { DeploymentActivities } from '../activities/deployment/activities.js';
+import type { InferenceActivities } from '../activities/inference/activities.js';
+import type { LeaseActivities } from '../activities/leases/activities.js';
+import type { RegistryActivities } from '../activities/registry/activities.js';
+import type { RunSpecActivities } from '../activities/run-spec/activities.js';
+import type { TrainingActivities } from '../activities/training/activities.js';
+import type { ValidationActivities } from '../activities/validation/activities.js';
+
+/** Retried for as long as it takes, at most half a minute apart. */
+const patiently: ActivityOptions['retry'] = {
+  initialInterval: '500ms',
+  backoffCoefficient: 2,
+  maximumInterval: '30s',
+};
+
+/** Reads and small writes to our own database: quick, safe to repeat, not worth tearing. */
+const quick: ActivityOptions = {
+  startToCloseTimeout: '15s',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: patiently,
+};
+
+/**
+ * Creates and deletes. Run inside a non-cancellable scope, so that no cancel tears them from their result;
+ * ten minutes of retries, then the run fails and undoes what it bought.
+ */
+const purchase: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '10m',
+  heartbeatTimeout: '10s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { ...patiently, maximumInterval: '10s' },
+};
+
+/** A look at something remote that throws to be retried; the deadline is the wait's whole budget. */
+const poll = (deadlineMs: number): ActivityOptions => ({
+  startToCloseTimeout: '20s',
+  scheduleToCloseTimeout: deadlineMs,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: patiently,
+});
+
+/** Work that our own worker does for minutes, heartbeating as it goes. */
+const supervised = (deadlineMs: number): ActivityOptions => ({
+  startToCloseTimeout: deadlineMs,
+  scheduleToCloseTimeout: deadlineMs,
+  heartbeatTimeout: '10s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: patiently,
+});
+
+/** Undos have no budget: they are tried until they succeed. */
+const undo: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '15s' },
+};
+
+export const runSpecs = (summary: string) => proxyActivities<RunSpecActivities>({ ...quick, summary });
+export const datasets = (summary: string) =>
+  proxyActivities<DatasetActivities>({ ...supervised(3_600_000), summary });
+export const training = (summary: string) => proxyActivities<TrainingActivities>({ ...quick, summary });
+export const trainingPurchase = (summary: string) =>
+  proxyActivities<TrainingActivities>({ ...purchase, summary });
+export const trainingPoll = (summary: string, deadlineMs: number) =>
+  proxyActivities<TrainingActivities>({ ...poll(deadlineMs), summary });
+export const deployments = (summary: string) => proxyActivities<DeploymentActivities>({ ...quick, summary });
+export const deploymentPurchase = (summary: string) =>
+  proxyActivities<DeploymentActivities>({ ...purchase, summary });
+export const deploymentPoll = (summary: string, deadlineMs: number) =>
+  proxyActivities<DeploymentActivities>({ ...poll(deadlineMs), summary });
+export const validation = (summary: string, deadlineMs: number) =>
+  proxyActivities<ValidationActivities>({ ...supervised(deadlineMs), summary });
+export const registry = (summary: string) => proxyActivities<RegistryActivities>({ ...quick, summary });
+export const leases = (summary: string) => proxyActivities<LeaseActivities>({ ...quick, summary });
+/** Waits until the lease has deleted its resource, however long that takes. */
+export const leaseReleases = (summary: string) =>
+  proxyActivities<LeaseActivities>({ ...undo, startToCloseTimeout: '10m', heartbeatTimeout: '10s', summary });
+
+export const leaseActivities = proxyActivities<LeaseActivities>({ ...quick, summary: 'Does a model still need it?' });
+export const leaseWatch = proxyActivities<LeaseActivities>({
+  startToCloseTimeout: '20s',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: patiently,
+  summary: 'Watch the holder',
+});
+export const removal = proxyActivities<LeaseActivities>({ ...undo, summary: 'Delete what the lease protects' });
+
+/** Pure functions with recorded results: scoring before the model call, assembly and checks after it. */
+export const inferenceSteps = proxyLocalActivities<InferenceActivities>({
+  startToCloseTimeout: '5s',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { maximumAttempts: 3 },
+});
+/** The one model call: its own budget, tried once; what follows a failure is the phrase bank, not a retry. */
+export const modelCall = (summary: string) =>
+  proxyActivities<InferenceActivities>({
+    startToCloseTimeout: '4s',
+    scheduleToCloseTimeout: '5s',
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { maximumAttempts: 1 },
+    summary,
+  });

@@ -1,0 +1,37 @@
+import type { DeploymentReference } from '../../domain/deployment.js';
+import type { Verdict } from '../../domain/evaluation/evaluation.js';
+import type { ModelVersion } from '../../domain/model-version.js';
+import { inferenceUsd } from '../../domain/money.js';
+import type { ResolvedRunSpec } from '../../domain/run-spec.js';
+import { failWith } from '../failures.js';
+import { validation } from '../proxies.js';
+import type { Run } from '../run.js';
+
+/** Asks the deployed version the whole suite and judges its raw first answers by the gate policy. */
+export async function validationStage(
+  run: Run,
+  spec: ResolvedRunSpec,
+  version: ModelVersion,
+  deployment: DeploymentReference,
+): Promise<Verdict> {
+  return run.stage('validation', 'ValidationFailed', async (stage) => {
+    const minutes = spec.deadlines.validationMinutes;
+    const { suite, policy, samples } = spec.validation;
+    const evaluated = await validation(
+      `Ask ${samples} questions of suite ${suite}, judge by policy ${policy}`,
+      minutes * 60_000,
+    ).evaluateModel({ spec, version, deployment, author: run.author });
+
+    const { verdict, checks, reportUri, answers, inputTokens, outputTokens } = evaluated;
+    run.state.verdict = verdict;
+    run.state.checks = checks;
+    run.state.report = reportUri;
+    run.spend(`validation: ${answers} answers`, inferenceUsd({ inputTokens, outputTokens, ...spec.prices }));
+    const broken = checks.filter(({ critical, status }) => critical && status !== 'pass');
+    stage.note = `${verdict} on ${answers} raw answers${broken.length ? `: ${broken.map(({ explanation }) => explanation).join('; ')}` : ''}`;
+    if (verdict === 'error') {
+      throw failWith('ValidationFailed', `could not measure: ${stage.note}`, [{ report: reportUri }]);
+    }
+    return verdict;
+  });
+}

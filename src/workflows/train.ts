@@ -1,0 +1,24 @@
+import { runSpecSchema } from '../domain/run-spec.js';
+import type { RunResult } from '../domain/run-state.js';
+import { parseOrFail } from './failures.js';
+import { runSpecs } from './proxies.js';
+import { Run } from './run.js';
+import { datasetStage } from './stages/dataset.js';
+import { trainingStage } from './stages/training.js';
+
+/** Builds the dataset (or loads a manifest), trains, and registers the version as a candidate. */
+export async function train(input: unknown): Promise<RunResult> {
+  const userSpec = parseOrFail(runSpecSchema, input, 'the run spec');
+  const run = new Run();
+  return run.settle(async () => {
+    const spec = run.adopt(await runSpecs('Resolve the run spec').resolveRunSpec(userSpec, run.identity));
+    await run.lockModel(spec.model);
+    const dataset = await datasetStage(run, spec);
+    run.state.estimate = await runSpecs('Estimate the cost').checkBudget(spec, dataset);
+    const question = `approve training of ${spec.model} on ${dataset.records} records`;
+    if (!(await run.approved('before-training', spec, question))) return 'declined';
+    const version = await trainingStage(run, spec, dataset);
+    await run.handOverTo(version);
+    return 'trained';
+  });
+}
