@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Waiting } from '../domain/waiting.js';
 
@@ -21,6 +22,9 @@ const environmentSchema = z
     /** The role that Bedrock assumes to read training data and write results. */
     ANNEAL_BEDROCK_ROLE_ARN: z.string().optional(),
     DATABASE_URL: z.string().default('postgres://postgres@127.0.0.1:5432/anneal'),
+    /** Folders and files of data that come with the project. */
+    ANNEAL_RECIPES: z.string().optional(),
+    ANNEAL_PRICES: z.string().optional(),
     ANNEAL_HOME: z.string().default('.anneal'),
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
@@ -64,6 +68,8 @@ export interface Config {
   readonly bucket: string;
   readonly bedrockRoleArn: string | null;
   readonly databaseUrl: string;
+  readonly recipesDirectory: string;
+  readonly pricesPath: string;
   readonly home: string;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
@@ -90,9 +96,15 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     bucket: values.ANNEAL_BUCKET,
     bedrockRoleArn: values.ANNEAL_BEDROCK_ROLE_ARN ?? null,
     databaseUrl: values.DATABASE_URL,
+    recipesDirectory: values.ANNEAL_RECIPES ?? fromProject('recipes'),
+    pricesPath: values.ANNEAL_PRICES ?? fromProject('prices/aws.json'),
     home: resolve(values.ANNEAL_HOME),
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
     waiting: { firstMinuteSeconds, firstHourSeconds, laterSeconds },
   });
+}
+
+function fromProject(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }

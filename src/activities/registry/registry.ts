@@ -86,6 +86,9 @@ export interface Registry {
     retirement: { model: string; version: number; action: 'reject' | 'teardown'; notes: string },
   ): Promise<void>;
 
+  /** Forgets the deployment of a version that keeps its model, and appends `undeploy` to the history. */
+  forgetDeployment(author: Author, model: string, version: number, notes: string): Promise<void>;
+
   champion(model: string): Promise<ModelVersion | null>;
   version(model: string, version: number): Promise<ModelVersion | null>;
   versions(model: string): Promise<ModelVersion[]>;

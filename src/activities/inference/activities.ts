@@ -1,0 +1,111 @@
+import { cancellationSignal } from '@temporalio/activity';
+import type { Turn } from '../../domain/dataset.js';
+import { PermanentFailure } from '../../domain/failures.js';
+import type { JsonObject } from '../../domain/json.js';
+import type { Recipe } from '../../domain/recipe.js';
+import type { InferSpec } from '../../domain/run-spec.js';
+import { choose, type Providers } from '../providers.js';
+import type { Registry } from '../registry/registry.js';
+import { checkAnswer, fallback, type AnswerSource, type CheckedAnswer } from './answer.js';
+import type { ModelAnswer } from './client.js';
+
+/** Tokens that one answer may have; recipes answer in a few hundred. */
+const maximumAnswerTokens = 1000;
+
+/** A request after scoring: the prompt, and what the functions after the model need. */
+export interface PreparedRequest {
+  readonly recipe: string;
+  readonly model: string;
+  readonly version: number | null;
+  /** Null when nothing serves: the answer then comes from the phrase bank. */
+  readonly served: { readonly target: string; readonly modelId: string } | null;
+  readonly system: string | null;
+  readonly turns: readonly Turn[];
+  readonly context: JsonObject;
+  readonly cloud: string;
+}
+
+/** What `infer` returns. */
+export interface InferResult {
+  readonly recipe: string;
+  readonly model: string;
+  readonly version: number | null;
+  /** Who wrote the response; `base_model` only in a comparison. */
+  readonly source: AnswerSource;
+  /** Why it was not the model's first answer; null when it was. */
+  readonly fallbackReason: string | null;
+  /** UI-ready JSON; null only in a comparison whose answer is unusable. */
+  readonly response: JsonObject | null;
+  /** The unchecked answer of the base model, for engineers; never for users. */
+  readonly raw: string | null;
+  /** `sandbox` where the model is simulated. */
+  readonly cloud: string;
+  readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly latencyMs: number };
+}
+
+export type InferenceActivities = ReturnType<typeof createInferenceActivities>;
+
+export interface InferenceDependencies {
+  readonly recipes: ReadonlyMap<string, Recipe>;
+  readonly providers: Providers;
+  readonly registry: Registry;
+  readonly cloud: string;
+}
+
+export function createInferenceActivities(dependencies: InferenceDependencies) {
+  const { recipes, providers, registry, cloud } = dependencies;
+  const inferenceOf = (name: string) => {
+    const { inference } = choose(recipes, name, 'recipe');
+    if (inference) return inference;
+    throw new PermanentFailure('InvalidInput', `InvalidInput: recipe: "${name}" has no inference path.`);
+  };
+
+  return {
+    async prepareInference(spec: InferSpec): Promise<PreparedRequest> {
+      const recipe = choose(recipes, spec.recipe, 'recipe');
+      const { system, turns, context } = inferenceOf(spec.recipe).prepare(spec.request);
+      const model = spec.model ?? recipe.name;
+      const champion = await registry.champion(model);
+      const target = champion?.deployment?.target ?? recipe.defaults.deployment.target;
+      const champions = champion?.deployment && { target, modelId: champion.deployment.deploymentId };
+      const base = { target, modelId: champion?.baseModel ?? recipe.defaults.training.baseModel };
+      return {
+        recipe: recipe.name,
+        model,
+        version: spec.serve === 'base' ? null : (champion?.version ?? null),
+        served: spec.serve === 'base' ? base : (champions ?? null),
+        system,
+        turns,
+        context,
+        cloud,
+      };
+    },
+
+    async askModel(prepared: PreparedRequest, extraTurns: readonly Turn[]): Promise<ModelAnswer> {
+      const { served } = prepared;
+      if (!served) throw new PermanentFailure('InvalidInput', `Nothing serves model "${prepared.model}".`);
+      return choose(providers.inference, served.target, 'deployment.target').ask(
+        {
+          modelId: served.modelId,
+          system: prepared.system,
+          turns: [...prepared.turns, ...extraTurns],
+          maxTokens: maximumAnswerTokens,
+          temperature: 0.7,
+        },
+        cancellationSignal(),
+      );
+    },
+
+    async checkModelAnswer(prepared: PreparedRequest, answer: string): Promise<CheckedAnswer> {
+      const recipe = choose(recipes, prepared.recipe, 'recipe');
+      return checkAnswer(recipe, inferenceOf(prepared.recipe), prepared.context, answer);
+    },
+
+    async answerWithoutModel(
+      prepared: PreparedRequest,
+    ): Promise<{ source: AnswerSource; response: JsonObject }> {
+      const recipe = choose(recipes, prepared.recipe, 'recipe');
+      return fallback(recipe, inferenceOf(prepared.recipe), prepared.context);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import type { BillingResource } from '../../domain/deployment.js';
+import { formatUsd } from '../../domain/money.js';
+import { deploymentLease, type LeasedResource, trainingJobLease } from '../../domain/lease.js';
+import type { ModelVersion } from '../../domain/model-version.js';
+import { trainingOutputUri } from '../../domain/names.js';
+import { choose, type Providers } from '../providers.js';
+import type { Author, Registry } from './registry.js';
+
+export interface PromoteInput {
+  readonly model: string;
+  readonly version: number;
+  readonly action: 'promote' | 'rollback';
+  readonly by: string;
+  readonly notes: string;
+  readonly author: Author;
+}
+
+export interface Promotion {
+  readonly champion: number;
+  readonly previousChampion: number | null;
+  /** Versions that neither serve nor stand by any more; their models and deployments can go. */
+  readonly superseded: readonly ModelVersion[];
+  /** The previous champion where its deployment bills by the hour: the model stays, the deployment goes. */
+  readonly costlyStandby: ModelVersion | null;
+}
+
+/** What a registered version keeps alive. */
+export interface VersionLeases {
+  readonly trainingJob: LeasedResource;
+  readonly deployment: LeasedResource | null;
+}
+
+export type RegistryActivities = ReturnType<typeof createRegistryActivities>;
+
+export interface RegistryDependencies {
+  readonly registry: Registry;
+  readonly providers: Providers;
+  readonly bucket: string;
+}
+
+export function createRegistryActivities({ registry, providers, bucket }: RegistryDependencies) {
+  const storagePrice = (version: ModelVersion) =>
+    choose(providers.training, version.provider, 'training.provider').resolve({
+      baseModel: version.baseModel,
+      hyperparameters: {},
+      settings: {},
+      records: null,
+    }).storageUsdPerHour;
+
+  return {
+    async promoteVersion(input: PromoteInput): Promise<Promotion> {
+      const { model, version, action, by, notes, author } = input;
+      const moved = await registry.promote(author, { model, version, action, deployedBy: by, notes });
+      const versions = await registry.versions(model);
+      const standby = versions.find((candidate) => candidate.version === moved.previousChampion) ?? null;
+      return {
+        ...moved,
+        superseded: versions.filter(
+          (candidate) => candidate.status === 'previous' && candidate.version !== moved.previousChampion,
+        ),
+        costlyStandby: standby?.deployment && standby.deployment.usdPerHour > 0 ? standby : null,
+      };
+    },
+
+    async retireVersion(
+      author: Author,
+      retirement: { model: string; version: number; action: 'reject' | 'teardown'; notes: string },
+    ): Promise<void> {
+      await registry.retire(author, retirement);
+    },
+
+    async forgetDeployment(author: Author, model: string, version: number, notes: string): Promise<void> {
+      await registry.forgetDeployment(author, model, version, notes);
+    },
+
+    async listVersions(model: string): Promise<ModelVersion[]> {
+      return registry.versions(model);
+    },
+
+    async leasesOfVersion(version: ModelVersion): Promise<VersionLeases> {
+      const { deployment, model } = version;
+      return {
+        trainingJob: trainingJobLease({
+          provider: version.provider,
+          jobName: version.jobName,
+          model,
+          storageUsdPerHour: storagePrice(version),
+          filesUri: trainingOutputUri(bucket, model, version.jobName),
+        }),
+        deployment:
+          deployment &&
+          deploymentLease({ target: deployment.target, name: deployment.name, model, usdPerHour: deployment.usdPerHour }),
+      };
+    },
+
+    /** Everything that a model's registered versions keep billing for. */
+    async describeBilling(model: string): Promise<BillingResource[]> {
+      const live = (await registry.versions(model)).filter(
+        ({ status }) => status === 'champion' || status === 'previous' || status === 'candidate',
+      );
+      return live.flatMap((version) => {
+        const owner = version.status === 'previous' ? 'previous champion' : version.status;
+        const stored = {
+          resource: `model ${version.modelName} (${formatUsd(storagePrice(version) * 730)} a month)`,
+          usdPerHour: storagePrice(version),
+          owner,
+        };
+        const { deployment } = version;
+        if (!deployment) return [stored];
+        return [stored, { resource: `deployment ${deployment.name}`, usdPerHour: deployment.usdPerHour, owner }];
+      });
+    },
+  };
+}

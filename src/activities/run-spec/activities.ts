@@ -1,0 +1,84 @@
+import type { DatasetManifest } from '../../domain/dataset.js';
+import { PermanentFailure } from '../../domain/failures.js';
+import { type CostEstimate, formatUsd } from '../../domain/money.js';
+import type { ResolvedRunSpec, RunSpec, VersionSpec } from '../../domain/run-spec.js';
+import type { ModelVersion } from '../../domain/model-version.js';
+import type { Registry } from '../registry/registry.js';
+import { estimateCost } from './estimate.js';
+import { type ResolveDependencies, resolveRunSpec, type RunIdentity } from './resolve.js';
+
+export interface ResolvedVersion {
+  readonly spec: ResolvedRunSpec;
+  readonly version: ModelVersion;
+}
+
+export type RunSpecActivities = ReturnType<typeof createRunSpecActivities>;
+
+export function createRunSpecActivities(dependencies: ResolveDependencies & { registry: Registry }) {
+  return {
+    async resolveRunSpec(input: RunSpec, identity: RunIdentity): Promise<ResolvedRunSpec> {
+      return resolveRunSpec(input, identity, dependencies);
+    },
+
+    /** For the workflows that work on a version which exists already. */
+    async resolveVersionSpec(
+      input: VersionSpec,
+      identity: RunIdentity,
+      which: 'newest' | 'previous-champion',
+    ): Promise<ResolvedVersion> {
+      const version = await findVersion(dependencies.registry, input, which);
+      const spec = resolveRunSpec(
+        {
+          recipe: version.recipe,
+          model: version.model,
+          training: { provider: version.provider, baseModel: version.baseModel },
+          deployment: input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
+          validation: input.validation,
+          waiting: input.waiting,
+          deadlines: input.deadlines,
+        },
+        identity,
+        dependencies,
+      );
+      return { spec, version };
+    },
+
+    async checkBudget(spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<CostEstimate> {
+      const estimate = estimateCost(spec, dataset);
+      if (estimate.totalUsd <= spec.budgetUsd) return estimate;
+      const parts = estimate.items.map(({ what, usd }) => `${what} ${formatUsd(usd)}`).join('; ');
+      throw new PermanentFailure(
+        'BudgetExceeded',
+        `BudgetExceeded: the estimate of ${formatUsd(estimate.totalUsd)} is above budgetUsd ${formatUsd(spec.budgetUsd)} (${parts}). Nothing was bought. Raise budgetUsd, or train on fewer records or epochs.`,
+        [estimate],
+      );
+    },
+  };
+}
+
+async function findVersion(
+  registry: Registry,
+  input: VersionSpec,
+  which: 'newest' | 'previous-champion',
+): Promise<ModelVersion> {
+  const versions = await registry.versions(input.model);
+  const known = versions.map(({ version }) => version).join(', ') || 'none';
+  const found =
+    input.version !== undefined
+      ? versions.find(({ version }) => version === input.version)
+      : which === 'newest'
+        ? versions.toSorted((a, b) => b.version - a.version)[0]
+        : versions.find(({ status }) => status === 'previous');
+  if (found) return found;
+  const wanted =
+    input.version !== undefined
+      ? `version ${input.version} of model "${input.model}"`
+      : which === 'newest'
+        ? `any version of model "${input.model}"`
+        : `a previous champion of model "${input.model}"`;
+  throw new PermanentFailure(
+    'InvalidInput',
+    `InvalidInput: ${input.version === undefined ? 'model' : 'version'}: there is not ${wanted}; known versions: ${known}.`,
+  );
+}
+

@@ -1,0 +1,112 @@
+import { PermanentFailure } from '../../domain/failures.js';
+import { isTerminal, type TrainingJobDescription, type TrainingJobReference } from '../../domain/training-job.js';
+import type { DatasetManifest } from '../../domain/dataset.js';
+import { ownershipTags, type ResourceName, trainingOutputUri } from '../../domain/names.js';
+import type { ResolvedRunSpec } from '../../domain/run-spec.js';
+import type { ModelVersion } from '../../domain/model-version.js';
+import { choose, type Providers } from '../providers.js';
+import type { Author, Registry } from '../registry/registry.js';
+import { fingerprint } from './fingerprint.js';
+import { keepAlive, lookAgain } from '../waiting.js';
+
+export interface SubmitTrainingJobInput {
+  readonly spec: ResolvedRunSpec;
+  readonly dataset: DatasetManifest;
+  readonly name: ResourceName;
+  readonly author: Author;
+}
+
+export interface AwaitTrainingJobInput {
+  readonly spec: Pick<ResolvedRunSpec, 'model' | 'training' | 'waiting'>;
+  readonly job: TrainingJobReference;
+  readonly author: Author;
+}
+
+export interface RegisterVersionInput {
+  readonly spec: ResolvedRunSpec;
+  readonly dataset: DatasetManifest;
+  readonly job: TrainingJobReference;
+  readonly modelId: string;
+  readonly author: Author;
+}
+
+export type TrainingActivities = ReturnType<typeof createTrainingActivities>;
+
+export function createTrainingActivities({ providers, registry }: { providers: Providers; registry: Registry }) {
+  return {
+    async findUnchangedChampion(spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<ModelVersion | null> {
+      const champion = await registry.champion(spec.model);
+      return champion?.fingerprint === fingerprint(spec, dataset) ? champion : null;
+    },
+
+    async submitTrainingJob(input: SubmitTrainingJobInput): Promise<TrainingJobReference> {
+      const { spec, dataset, name, author } = input;
+      const provider = choose(providers.training, spec.training.provider, 'training.provider');
+      // Rules that depend on the dataset's size, such as warm-up, apply from here on.
+      const { hyperparameters, settings } = provider.resolve({
+        baseModel: spec.training.baseModel,
+        hyperparameters: spec.training.hyperparameters,
+        settings: spec.training.settings,
+        records: dataset.training.records,
+      });
+      const request = {
+        provider: provider.name,
+        jobName: name.name,
+        modelName: name.name,
+        idempotencyToken: name.idempotencyToken,
+        baseModel: spec.training.baseModel,
+        hyperparameters,
+        training: dataset.training,
+        validation: dataset.validation,
+        outputUri: trainingOutputUri(spec.run.bucket, spec.model, name.name),
+        tags: ownershipTags({ ...author, model: spec.model, stage: 'training' }),
+        settings,
+      };
+      const job = await keepAlive(() => provider.submit(request));
+      await registry.recordTrainingJob(author, spec.model, request, job.jobId, await provider.describe(job));
+      return job;
+    },
+
+    /** Returns once the job has ended, however it ended; see `lookAgain` for what it costs until then. */
+    async awaitTrainingJob(input: AwaitTrainingJobInput): Promise<TrainingJobDescription> {
+      const { spec, job, author } = input;
+      const provider = choose(providers.training, job.provider, 'training.provider');
+      const description = await provider.describe(job);
+      if (!isTerminal(description.status)) {
+        lookAgain(`${job.jobName} is ${description.rawStatus} (${description.progress})`, spec.waiting);
+      }
+      await registry.recordTrainingJob(
+        author,
+        spec.model,
+        {
+          provider: job.provider,
+          jobName: job.jobName,
+          baseModel: spec.training.baseModel,
+          hyperparameters: spec.training.hyperparameters,
+        },
+        job.jobId,
+        description,
+      );
+      return description;
+    },
+
+    async registerVersion(input: RegisterVersionInput): Promise<ModelVersion> {
+      const { spec, dataset, job, modelId, author } = input;
+      if (modelId === '') {
+        throw new PermanentFailure('TrainingFailed', `TrainingFailed: ${job.jobName} ended without a model.`);
+      }
+      return registry.registerVersion(author, {
+        model: spec.model,
+        recipe: spec.recipe,
+        provider: job.provider,
+        baseModel: spec.training.baseModel,
+        modelName: job.modelName,
+        modelId,
+        jobName: job.jobName,
+        datasetSha256: dataset.sha256,
+        datasetManifestUri: dataset.manifestUri,
+        fingerprint: fingerprint(spec, dataset),
+      });
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { tmpdir } from 'node:os';
+import { Client, Connection } from '@temporalio/client';
+import { createS3ObjectStore } from '../activities/dataset/s3-object-store.js';
+import type { ObjectStore } from '../activities/dataset/object-store.js';
+import { createBedrockOnDemandTarget } from '../activities/deployment/bedrock-on-demand.js';
+import { createBedrockProvisionedTarget } from '../activities/deployment/bedrock-provisioned.js';
+import { createBedrockInferenceClient } from '../activities/inference/bedrock.js';
+import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
+import type { Providers } from '../activities/providers.js';
+import { createRegistry } from '../activities/registry/postgres-registry.js';
+import type { Registry } from '../activities/registry/registry.js';
+import { createBedrockTrainingProvider } from '../activities/training/bedrock.js';
+import { assertAccount } from '../aws/account.js';
+import { type AwsClients, createAwsClients } from '../aws/clients.js';
+import { loadPrices } from '../aws/prices.js';
+import { createDatabase } from '../database/database.js';
+import type { Recipe } from '../domain/recipe.js';
+import type { Waiting } from '../domain/waiting.js';
+import { loadRecipes } from '../recipes/registry.js';
+import type { Config } from './config.js';
+
+/** Everything that activities and commands work with; constructed here and nowhere else. */
+export interface Dependencies {
+  readonly recipes: ReadonlyMap<string, Recipe>;
+  readonly providers: Providers;
+  readonly registry: Registry;
+  readonly objects: ObjectStore;
+  readonly remover: ResourceRemover;
+  readonly cloud: Config['cloud'];
+  readonly bucket: string;
+  readonly waiting: Waiting;
+  readonly watchSeconds: number;
+  readonly temporaryDirectory: string;
+  /** Where relative paths of a run spec's files start. */
+  readonly workingDirectory: string;
+  close(): Promise<void>;
+}
+
+/** The role that the local cloud takes for granted; real AWS needs one that exists. */
+const sandboxRoleArn = 'arn:aws:iam::000000000000:role/AnnealSandbox';
+
+/** Constructs every client; with `cloud: aws` only after the caller's account was found to be the named one. */
+export async function createDependencies(config: Config): Promise<Dependencies> {
+  const clients = createAwsClients({
+    cloud: config.cloud,
+    endpoint: config.awsEndpoint,
+    region: config.awsRegion,
+  });
+  if (config.cloud === 'aws') await assertAccount(clients, config.awsAccount ?? '');
+  const database = createDatabase(config.databaseUrl);
+  const objects = createS3ObjectStore({ s3: clients.s3, bucket: config.bucket });
+  if (config.cloud === 'sandbox') await objects.ensureBucket();
+  const providers = createProviders(config, clients);
+  return {
+    recipes: loadRecipes(config.recipesDirectory),
+    providers,
+    registry: createRegistry(database),
+    objects,
+    remover: createResourceRemover(providers, objects),
+    cloud: config.cloud,
+    bucket: config.bucket,
+    waiting: config.waiting,
+    watchSeconds: config.leaseWatchSeconds,
+    temporaryDirectory: tmpdir(),
+    workingDirectory: process.cwd(),
+    close: async () => {
+      clients.destroy();
+      await database.destroy();
+    },
+  };
+}
+
+/** A client of the Temporal server, for commands; the worker brings its own to its activities. */
+export async function connectTemporal(address: string, namespace: string): Promise<Client> {
+  const connection = await Connection.connect({ address });
+  return new Client({ connection, namespace });
+}
+
+/** The one place that says which vendor stands behind a name in a run spec. */
+export function createProviders(config: Config, { bedrock, bedrockRuntime }: AwsClients): Providers {
+  const prices = loadPrices(config.pricesPath);
+  const roleArn = config.bedrockRoleArn ?? (config.cloud === 'sandbox' ? sandboxRoleArn : null);
+  const training = [createBedrockTrainingProvider({ bedrock, prices, defaults: { roleArn } })];
+  const targets = [
+    createBedrockOnDemandTarget({ bedrock, prices }),
+    createBedrockProvisionedTarget({ bedrock, prices }),
+  ];
+  const inference = createBedrockInferenceClient({ bedrockRuntime });
+  return {
+    training: new Map(training.map((provider) => [provider.name, provider])),
+    targets: new Map(targets.map((target) => [target.name, target])),
+    inference: new Map(targets.map(({ name }) => [name, inference])),
+  };
+}

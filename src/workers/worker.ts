@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { createDatasetActivities } from '../activities/dataset/activities.js';
+import { createDeploymentActivities } from '../activities/deployment/activities.js';
+import { createInferenceActivities } from '../activities/inference/activities.js';
+import { createLeaseActivities } from '../activities/leases/activities.js';
+import { createRegistryActivities } from '../activities/registry/activities.js';
+import { createRunSpecActivities } from '../activities/run-spec/activities.js';
+import { createTrainingActivities } from '../activities/training/activities.js';
+import { createValidationActivities } from '../activities/validation/activities.js';
+import { workflowsPath } from './bundle.js';
+import type { Dependencies } from './dependencies.js';
+import { FailureInterceptor } from './failure-interceptor.js';
+
+export interface WorkerSettings {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  /** Path of a prebuilt bundle; the workflows are bundled at start (seconds) where it is missing. */
+  readonly bundlePath: string | null;
+}
+
+/** Every activity by its name; names are unique across capabilities. */
+export function createActivities(dependencies: Dependencies) {
+  return {
+    ...createRunSpecActivities(dependencies),
+    ...createDatasetActivities(dependencies),
+    ...createTrainingActivities(dependencies),
+    ...createDeploymentActivities(dependencies),
+    ...createInferenceActivities(dependencies),
+    ...createValidationActivities(dependencies),
+    ...createRegistryActivities(dependencies),
+    ...createLeaseActivities(dependencies),
+  };
+}
+
+export async function createWorker(dependencies: Dependencies, settings: WorkerSettings): Promise<Worker> {
+  const { connection, namespace, taskQueue, bundlePath } = settings;
+  const workflows: { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } =
+    bundlePath && existsSync(bundlePath) ? { workflowBundle: { codePath: bundlePath } } : { workflowsPath };
+  return Worker.create({
+    ...workflows,
+    connection,
+    namespace,
+    taskQueue,
+    activities: createActivities(dependencies),
+    interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    maxConcurrentActivityTaskExecutions: 50,
+    maxCachedWorkflows: 200,
+    // How long tasks of a killed worker wait for it before another one gets them.
+    stickyQueueScheduleToStartTimeout: '2s',
+    shutdownGraceTime: '5s',
+    maxHeartbeatThrottleInterval: '2s',
+    defaultHeartbeatThrottleInterval: '2s',
+  });
+}
