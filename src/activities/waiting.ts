@@ -1,4 +1,4 @@
-import { activityInfo, ApplicationFailure, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, heartbeat } from '@temporalio/activity';
 import { formatElapsed, nextPollMs, type Waiting } from '../domain/waiting.js';
 
 /**
@@ -23,7 +23,10 @@ export function lookAgain(message: string, waiting: Waiting): never {
  * Heartbeats every second while `work` runs, so that a worker killed in the middle is noticed within the
  * heartbeat timeout. `progress` is what the Web UI shows.
  */
-export async function keepAlive<T>(work: () => Promise<T>, progress: () => unknown = () => undefined): Promise<T> {
+export async function keepAlive<T>(
+  work: () => Promise<T>,
+  progress: () => unknown = () => undefined,
+): Promise<T> {
   const timer = setInterval(() => heartbeat(progress()), 1000);
   try {
     return await work();

@@ -55,11 +55,18 @@ function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): InputProblem[] 
   }
   if (issue.code === 'invalid_union' && issue.discriminator) {
     const allowed = discriminatorValues(schema, issue.path.slice(0, -1), issue.discriminator);
-    return [{ path, found: quote(issue.input), allowed: allowed.join(', ') || issue.message, hint: null }];
+    const value = (issue.input as Record<string, unknown>)[issue.discriminator];
+    const hint = typeof value === 'string' ? didYouMean(value, allowed) : null;
+    return [{ path, found: quote(value), allowed: allowed.join(', '), hint }];
   }
-  return [
-    { path, found: quote(issue.input), allowed: issue.message.replace(/^Invalid input: /, ''), hint: null },
-  ];
+  return [{ path, found: quote(issue.input), allowed: expectation(issue), hint: null }];
+}
+
+/** What zod expects, in words; its messages also repeat what was found. */
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_type') return issue.message;
+  if (issue.path.length === 0 && issue.expected === 'object') return "one JSON object, as in --input '{…}'";
+  return `a value of type ${issue.expected}`;
 }
 
 function quote(value: unknown): string {

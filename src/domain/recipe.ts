@@ -12,7 +12,11 @@ export interface RowProblem {
   readonly remedy: string;
 }
 
-export type RowResult = { readonly record: DatasetRecord } | { readonly problem: RowProblem };
+export type RowResult =
+  | { readonly record: DatasetRecord }
+  | { readonly problem: RowProblem }
+  /** Readable but of no use for training: counted under this reason, without refusing the dataset. */
+  | { readonly leftOut: string };
 
 /** A product's own way to make training records without any source file. */
 export interface RecipeBuilder {

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
-import { createS3ObjectStore } from '../activities/dataset/s3-object-store.js';
 import type { ObjectStore } from '../activities/dataset/object-store.js';
+import { createS3ObjectStore } from '../activities/dataset/s3-object-store.js';
 import { createBedrockOnDemandTarget } from '../activities/deployment/bedrock-on-demand.js';
 import { createBedrockProvisionedTarget } from '../activities/deployment/bedrock-provisioned.js';
 import { createBedrockInferenceClient } from '../activities/inference/bedrock.js';
@@ -9,6 +9,7 @@ import { createResourceRemover, type ResourceRemover } from '../activities/lease
 import type { Providers } from '../activities/providers.js';
 import { createRegistry } from '../activities/registry/postgres-registry.js';
 import type { Registry } from '../activities/registry/registry.js';
+import type { ResolveDependencies } from '../activities/run-spec/resolve.js';
 import { createBedrockTrainingProvider } from '../activities/training/bedrock.js';
 import { assertAccount } from '../aws/account.js';
 import { type AwsClients, createAwsClients } from '../aws/clients.js';
@@ -67,6 +68,23 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
       clients.destroy();
       await database.destroy();
     },
+  };
+}
+
+/** What resolving and estimating a run spec needs; its clients are never called. */
+export function createResolveDependencies(config: Config): ResolveDependencies & { close(): void } {
+  const clients = createAwsClients({
+    cloud: config.cloud,
+    endpoint: config.awsEndpoint,
+    region: config.awsRegion,
+  });
+  return {
+    recipes: loadRecipes(config.recipesDirectory),
+    providers: createProviders(config, clients),
+    cloud: config.cloud,
+    bucket: config.bucket,
+    waiting: config.waiting,
+    close: () => clients.destroy(),
   };
 }
 

@@ -1,5 +1,5 @@
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { loadConfig } from './config.js';
 import { createDependencies } from './dependencies.js';

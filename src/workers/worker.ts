@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { createDatasetActivities } from '../activities/dataset/activities.js';
 import { createDeploymentActivities } from '../activities/deployment/activities.js';
 import { createInferenceActivities } from '../activities/inference/activities.js';

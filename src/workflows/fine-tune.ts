@@ -37,17 +37,22 @@ export async function fineTune(input: unknown): Promise<RunResult> {
     if (!(await run.approved('before-promotion', spec, promotionQuestion(version)))) {
       return withdraw(run, version, 'declined', 'a person said no, or nobody answered');
     }
-    await promotionStage(run, version, { action: 'promote', by: run.author.workflowId, notes: 'passed its gate' });
+    await promotionStage(run, version, {
+      action: 'promote',
+      by: run.author.workflowId,
+      notes: 'passed its gate',
+    });
     return 'promoted';
   });
 }
 
 /** The champion was trained on the same data in the same way: training again would buy the same model. */
 async function isUnchanged(run: Run, spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<boolean> {
-  const champion = await training('Does it differ from the champion?').findUnchangedChampion(spec, dataset);
-  run.state.champion = champion?.version ?? null;
-  if (!champion || spec.force) return false;
-  run.skip('training', `champion version ${champion.version} was trained on the same data in the same way`);
+  const compare = training('Does it differ from the champion?').compareWithChampion(spec, dataset);
+  const { champion, unchanged } = await compare;
+  run.state.champion = champion;
+  if (!unchanged || spec.force) return false;
+  run.skip('training', `champion version ${champion} was trained on the same data in the same way`);
   run.state.billing = await registry('What bills now?').describeBilling(spec.model);
   return true;
 }

@@ -1,6 +1,6 @@
-import type { Turn } from '../domain/dataset.js';
 import type { InferResult, PreparedRequest } from '../activities/inference/activities.js';
 import type { AnswerSource } from '../activities/inference/answer.js';
+import type { Turn } from '../domain/dataset.js';
 import { inferSpecSchema } from '../domain/run-spec.js';
 import { parseOrFail, toRunFailure } from './failures.js';
 import { inferenceSteps, modelCall } from './proxies.js';
@@ -71,10 +71,9 @@ async function ask(
   usage: Tally,
 ): Promise<{ text: string } | { problem: string }> {
   try {
-    const answer = await modelCall(`Ask ${prepared.version ? `version ${prepared.version}` : 'the base model'}`).askModel(
-      prepared,
-      extraTurns,
-    );
+    const answer = await modelCall(
+      `Ask ${prepared.version ? `version ${prepared.version}` : 'the base model'}`,
+    ).askModel(prepared, extraTurns);
     usage.inputTokens += answer.inputTokens;
     usage.outputTokens += answer.outputTokens;
     usage.latencyMs += answer.latencyMs;

@@ -1,4 +1,9 @@
-import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  type ActivityOptions,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
 import type { DatasetActivities } from '../activities/dataset/activities.js';
 import type { DeploymentActivities } from '../activities/deployment/activities.js';
 import type { InferenceActivities } from '../activities/inference/activities.js';
@@ -36,8 +41,9 @@ const purchase: ActivityOptions = {
 
 /** A look at something remote that throws to be retried; the deadline is the wait's whole budget. */
 const poll = (deadlineMs: number): ActivityOptions => ({
-  startToCloseTimeout: '20s',
+  startToCloseTimeout: '60s',
   scheduleToCloseTimeout: deadlineMs,
+  heartbeatTimeout: '5s',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: patiently,
 });
@@ -79,14 +85,21 @@ export const leases = (summary: string) => proxyActivities<LeaseActivities>({ ..
 export const leaseReleases = (summary: string) =>
   proxyActivities<LeaseActivities>({ ...undo, startToCloseTimeout: '10m', heartbeatTimeout: '10s', summary });
 
-export const leaseActivities = proxyActivities<LeaseActivities>({ ...quick, summary: 'Does a model still need it?' });
+export const leaseActivities = proxyActivities<LeaseActivities>({
+  ...quick,
+  summary: 'Does a model still need it?',
+});
 export const leaseWatch = proxyActivities<LeaseActivities>({
-  startToCloseTimeout: '20s',
+  startToCloseTimeout: '60s',
+  heartbeatTimeout: '5s',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: patiently,
   summary: 'Watch the holder',
 });
-export const removal = proxyActivities<LeaseActivities>({ ...undo, summary: 'Delete what the lease protects' });
+export const removal = proxyActivities<LeaseActivities>({
+  ...undo,
+  summary: 'Delete what the lease protects',
+});
 
 /** Pure functions with recorded results: scoring before the model call, assembly and checks after it. */
 export const inferenceSteps = proxyLocalActivities<InferenceActivities>({

@@ -13,6 +13,7 @@ import type { LeasedResource, ModelHolder, WorkflowHolder } from '../domain/leas
 import { modelLock } from '../domain/lease.js';
 import { formatUsd, roundUsd } from '../domain/money.js';
 import { renderDetails } from '../domain/run-details.js';
+import type { ApprovalPoint, ResolvedRunSpec } from '../domain/run-spec.js';
 import {
   newRunState,
   type Outcome,
@@ -23,7 +24,6 @@ import {
   toResult,
   toStatus,
 } from '../domain/run-state.js';
-import type { ApprovalPoint, ResolvedRunSpec } from '../domain/run-spec.js';
 import { failWith, toRunFailure } from './failures.js';
 import { approveUpdate, type Decision, rejectUpdate, statusQuery } from './messages.js';
 import { leaseReleases, leases } from './proxies.js';
@@ -175,7 +175,11 @@ export class Run {
     const left = this.state.undone.filter(({ problem }) => problem !== null);
     if (left.length === 0) return;
     const list = left.map(({ what, problem }) => `${what}: ${problem}`).join('; ');
-    throw failWith('TeardownIncomplete', `${list}. The leases keep trying; see temporal workflow list.`, left);
+    throw failWith(
+      'TeardownIncomplete',
+      `${list}. The leases keep trying; see temporal workflow list.`,
+      left,
+    );
   }
 
   spend(what: string, usd: number): void {
@@ -271,15 +275,24 @@ export class Run {
   private refuseDecision(decision: string, input: unknown): void {
     const { approval, awaiting, stage } = this.state;
     if (approval) {
-      throw failWith('Conflict', `this run was ${approval.decision} by ${approval.by} already; it cannot be ${decision} now`);
+      throw failWith(
+        'Conflict',
+        `this run was ${approval.decision} by ${approval.by} already; it cannot be ${decision} now`,
+      );
     }
     if (!awaiting) {
-      throw failWith('Conflict', `nothing waits for approval now (stage: ${stage ?? 'not started'}); the status query says what the run is doing`);
+      throw failWith(
+        'Conflict',
+        `nothing waits for approval now (stage: ${stage ?? 'not started'}); the status query says what the run is doing`,
+      );
     }
     const fields = typeof input === 'object' && input !== null ? Object.entries(input) : [];
     const odd = fields.find(([key, value]) => !['by', 'notes'].includes(key) || typeof value !== 'string');
     if (odd || (input !== undefined && (typeof input !== 'object' || Array.isArray(input)))) {
-      throw failWith('InvalidInput', `an approval takes {"by": "your name", "notes": "why"}, both text; found ${JSON.stringify(input).slice(0, 200)}`);
+      throw failWith(
+        'InvalidInput',
+        `an approval takes {"by": "your name", "notes": "why"}, both text; found ${JSON.stringify(input).slice(0, 200)}`,
+      );
     }
   }
 }

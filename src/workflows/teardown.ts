@@ -21,7 +21,8 @@ export async function teardown(input: unknown): Promise<RunResult> {
       );
     }
     const doomed = named.filter(
-      ({ status }) => status !== 'rejected' && status !== 'archived' && (status !== 'champion' || force === true),
+      ({ status }) =>
+        status !== 'rejected' && status !== 'archived' && (status !== 'champion' || force === true),
     );
     await CancellationScope.nonCancellable(async () => {
       for (const version of doomed) await tearDownVersion(run, version, notes ?? 'torn down by hand');

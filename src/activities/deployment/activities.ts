@@ -1,5 +1,5 @@
-import { PermanentFailure } from '../../domain/failures.js';
 import type { DeploymentDescription, DeploymentReference } from '../../domain/deployment.js';
+import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName } from '../../domain/names.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
@@ -23,9 +23,20 @@ export interface AwaitDeploymentInput {
 
 export type DeploymentActivities = ReturnType<typeof createDeploymentActivities>;
 
-export function createDeploymentActivities({ providers, registry }: { providers: Providers; registry: Registry }) {
+export function createDeploymentActivities({
+  providers,
+  registry,
+}: {
+  providers: Providers;
+  registry: Registry;
+}) {
   return {
-    async createDeployment({ spec, version, name, author }: CreateDeploymentInput): Promise<DeploymentReference> {
+    async createDeployment({
+      spec,
+      version,
+      name,
+      author,
+    }: CreateDeploymentInput): Promise<DeploymentReference> {
       const target = choose(providers.targets, spec.deployment.target, 'deployment.target');
       return keepAlive(() =>
         target.create({
@@ -43,7 +54,7 @@ export function createDeploymentActivities({ providers, registry }: { providers:
     async awaitDeployment(input: AwaitDeploymentInput): Promise<DeploymentDescription> {
       const { spec, version, deployment, author } = input;
       const target = choose(providers.targets, deployment.target, 'deployment.target');
-      const description = await target.describe(deployment);
+      const description = await keepAlive(() => target.describe(deployment));
       if (description === null) {
         throw new PermanentFailure(
           'DeploymentFailed',
@@ -57,7 +68,7 @@ export function createDeploymentActivities({ providers, registry }: { providers:
       if (description.status !== 'ready') {
         lookAgain(`${deployment.name} is ${description.rawStatus}`, spec.waiting);
       }
-      await askIfItAnswers(providers, deployment);
+      await keepAlive(() => askIfItAnswers(providers, deployment));
       await registry.recordDeployment(author, spec.model, version.version, {
         ...deployment,
         usdPerHour: spec.prices.deploymentUsdPerHour,

@@ -6,7 +6,7 @@ import type { Recipe } from '../../domain/recipe.js';
 import type { InferSpec } from '../../domain/run-spec.js';
 import { choose, type Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
-import { checkAnswer, fallback, type AnswerSource, type CheckedAnswer } from './answer.js';
+import { type AnswerSource, type CheckedAnswer, checkAnswer, fallback } from './answer.js';
 import type { ModelAnswer } from './client.js';
 
 /** Tokens that one answer may have; recipes answer in a few hundred. */

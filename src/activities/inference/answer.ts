@@ -47,7 +47,10 @@ export function fallback(
     if (result.passed) return { source: 'phrase_bank', response: withGuardrails(response, result) };
   }
   const response = inference.safeTemplate(context);
-  return { source: 'safe_template', response: withGuardrails(response, recipe.checkAnswer(response, context)) };
+  return {
+    source: 'safe_template',
+    response: withGuardrails(response, recipe.checkAnswer(response, context)),
+  };
 }
 
 function withGuardrails(response: JsonObject, result: GuardrailResult): JsonObject {

@@ -1,16 +1,20 @@
-import { activityInfo, ApplicationFailure, getClient } from '@temporalio/activity';
-import { WithStartWorkflowOperation, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure, activityInfo, getClient } from '@temporalio/activity';
+import {
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { PermanentFailure } from '../../domain/failures.js';
 import {
   describeHolder,
-  type LeaseHolder,
   type LeasedResource,
+  type LeaseHolder,
   type LeaseResourceInput,
   type LeaseView,
   leaseWorkflowId,
   type ModelHolder,
   type WorkflowHolder,
 } from '../../domain/lease.js';
-import { PermanentFailure } from '../../domain/failures.js';
 import { defaultWaiting } from '../../domain/waiting.js';
 import type { leaseResource } from '../../workflows/lease.js';
 import {
@@ -72,7 +76,7 @@ export function createLeaseActivities({ registry, remover, watchSeconds }: Lease
 
     /** Watches a lease's holder; returns why it no longer holds. A wait of any length costs three events. */
     async awaitHolderGone(holder: WorkflowHolder): Promise<string> {
-      const reason = await whyGone(holder);
+      const reason = await keepAlive(() => whyGone(holder));
       if (reason !== null) return reason;
       return lookAgain(`${describeHolder(holder)} is running`, {
         ...defaultWaiting,

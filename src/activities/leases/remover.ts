@@ -48,7 +48,8 @@ async function removeDeployment(providers: Providers, resource: LeasedResource):
   const target = choose(providers.targets, resource.provider, 'lease.provider');
   if ((await target.find(resource.name)) === null) return;
   await target.delete(resource.name);
-  if ((await target.find(resource.name)) !== null) throw new StillThereError(`${resource.name} is being deleted`);
+  if ((await target.find(resource.name)) !== null)
+    throw new StillThereError(`${resource.name} is being deleted`);
 }
 
 /** Stops the job if it still runs, then deletes the model it made, then its files. */

@@ -1,7 +1,7 @@
 import type { BillingResource } from '../../domain/deployment.js';
-import { formatUsd } from '../../domain/money.js';
 import { deploymentLease, type LeasedResource, trainingJobLease } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
+import { formatUsd } from '../../domain/money.js';
 import { trainingOutputUri } from '../../domain/names.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from './registry.js';
@@ -40,12 +40,7 @@ export interface RegistryDependencies {
 
 export function createRegistryActivities({ registry, providers, bucket }: RegistryDependencies) {
   const storagePrice = (version: ModelVersion) =>
-    choose(providers.training, version.provider, 'training.provider').resolve({
-      baseModel: version.baseModel,
-      hyperparameters: {},
-      settings: {},
-      records: null,
-    }).storageUsdPerHour;
+    choose(providers.training, version.provider, 'training.provider').storageUsdPerHour(version.baseModel);
 
   return {
     async promoteVersion(input: PromoteInput): Promise<Promotion> {
@@ -89,7 +84,12 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
         }),
         deployment:
           deployment &&
-          deploymentLease({ target: deployment.target, name: deployment.name, model, usdPerHour: deployment.usdPerHour }),
+          deploymentLease({
+            target: deployment.target,
+            name: deployment.name,
+            model,
+            usdPerHour: deployment.usdPerHour,
+          }),
       };
     },
 
@@ -107,7 +107,10 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
         };
         const { deployment } = version;
         if (!deployment) return [stored];
-        return [stored, { resource: `deployment ${deployment.name}`, usdPerHour: deployment.usdPerHour, owner }];
+        return [
+          stored,
+          { resource: `deployment ${deployment.name}`, usdPerHour: deployment.usdPerHour, owner },
+        ];
       });
     },
   };

@@ -1,11 +1,11 @@
 import type { DatasetManifest } from '../../domain/dataset.js';
 import { PermanentFailure } from '../../domain/failures.js';
+import type { ModelVersion } from '../../domain/model-version.js';
 import { type CostEstimate, formatUsd } from '../../domain/money.js';
 import type { ResolvedRunSpec, RunSpec, VersionSpec } from '../../domain/run-spec.js';
-import type { ModelVersion } from '../../domain/model-version.js';
 import type { Registry } from '../registry/registry.js';
 import { estimateCost } from './estimate.js';
-import { type ResolveDependencies, resolveRunSpec, type RunIdentity } from './resolve.js';
+import { type ResolveDependencies, type RunIdentity, resolveRunSpec } from './resolve.js';
 
 export interface ResolvedVersion {
   readonly spec: ResolvedRunSpec;
@@ -32,7 +32,8 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
           recipe: version.recipe,
           model: version.model,
           training: { provider: version.provider, baseModel: version.baseModel },
-          deployment: input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
+          deployment:
+            input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
           validation: input.validation,
           waiting: input.waiting,
           deadlines: input.deadlines,
@@ -81,4 +82,3 @@ async function findVersion(
     `InvalidInput: ${input.version === undefined ? 'model' : 'version'}: there is not ${wanted}; known versions: ${known}.`,
   );
 }
-

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { Recipe } from '../../domain/recipe.js';
-import { type DatasetSource, defaultDeadlines, type ResolvedRunSpec, type RunSpec } from '../../domain/run-spec.js';
+import {
+  type DatasetSource,
+  defaultDeadlines,
+  type ResolvedRunSpec,
+  type RunSpec,
+} from '../../domain/run-spec.js';
 import type { Waiting } from '../../domain/waiting.js';
 import { choose, type Providers } from '../providers.js';
 
@@ -35,7 +40,8 @@ export function resolveRunSpec(
 
   const providerName = input.training?.provider ?? defaults.training.provider;
   const baseModel = input.training?.baseModel ?? defaults.training.baseModel;
-  const training = choose(providers.training, providerName, 'training.provider').resolve({
+  const provider = choose(providers.training, providerName, 'training.provider');
+  const training = provider.resolve({
     baseModel,
     hyperparameters: { ...defaults.training.hyperparameters, ...input.training?.hyperparameters },
     settings: input.training?.settings ?? {},
@@ -79,7 +85,7 @@ export function resolveRunSpec(
     prices: {
       epochs: training.epochs,
       usdPerThousandTrainingTokens: training.usdPerThousandTokens,
-      modelStorageUsdPerHour: training.storageUsdPerHour,
+      modelStorageUsdPerHour: provider.storageUsdPerHour(baseModel),
       deploymentUsdPerHour: deployment.usdPerHour,
       usdPerThousandInputTokens: deployment.usdPerThousandInputTokens,
       usdPerThousandOutputTokens: deployment.usdPerThousandOutputTokens,
@@ -129,10 +135,9 @@ function origins(input: RunSpec, recipe: Recipe): Record<string, string> {
   const given = (value: unknown, otherwise: string) => (value === undefined ? otherwise : 'your run spec');
   const ofRecipe = `recipe ${recipe.name}`;
   const hyperparameters = Object.fromEntries(
-    Object.keys({ ...recipe.defaults.training.hyperparameters, ...input.training?.hyperparameters }).map((key) => [
-      `training.hyperparameters.${key}`,
-      given(input.training?.hyperparameters?.[key], ofRecipe),
-    ]),
+    Object.keys({ ...recipe.defaults.training.hyperparameters, ...input.training?.hyperparameters }).map(
+      (key) => [`training.hyperparameters.${key}`, given(input.training?.hyperparameters?.[key], ofRecipe)],
+    ),
   );
   return {
     recipe: 'your run spec',

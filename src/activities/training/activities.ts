@@ -1,13 +1,17 @@
-import { PermanentFailure } from '../../domain/failures.js';
-import { isTerminal, type TrainingJobDescription, type TrainingJobReference } from '../../domain/training-job.js';
 import type { DatasetManifest } from '../../domain/dataset.js';
+import { PermanentFailure } from '../../domain/failures.js';
+import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName, trainingOutputUri } from '../../domain/names.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
-import type { ModelVersion } from '../../domain/model-version.js';
+import {
+  isTerminal,
+  type TrainingJobDescription,
+  type TrainingJobReference,
+} from '../../domain/training-job.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
-import { fingerprint } from './fingerprint.js';
 import { keepAlive, lookAgain } from '../waiting.js';
+import { fingerprint } from './fingerprint.js';
 
 export interface SubmitTrainingJobInput {
   readonly spec: ResolvedRunSpec;
@@ -32,11 +36,24 @@ export interface RegisterVersionInput {
 
 export type TrainingActivities = ReturnType<typeof createTrainingActivities>;
 
-export function createTrainingActivities({ providers, registry }: { providers: Providers; registry: Registry }) {
+export function createTrainingActivities({
+  providers,
+  registry,
+}: {
+  providers: Providers;
+  registry: Registry;
+}) {
   return {
-    async findUnchangedChampion(spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<ModelVersion | null> {
+    /** Whether training again would buy the model that serves already. */
+    async compareWithChampion(
+      spec: ResolvedRunSpec,
+      dataset: DatasetManifest,
+    ): Promise<{ champion: number | null; unchanged: boolean }> {
       const champion = await registry.champion(spec.model);
-      return champion?.fingerprint === fingerprint(spec, dataset) ? champion : null;
+      return {
+        champion: champion?.version ?? null,
+        unchanged: champion?.fingerprint === fingerprint(spec, dataset),
+      };
     },
 
     async submitTrainingJob(input: SubmitTrainingJobInput): Promise<TrainingJobReference> {
@@ -71,7 +88,7 @@ export function createTrainingActivities({ providers, registry }: { providers: P
     async awaitTrainingJob(input: AwaitTrainingJobInput): Promise<TrainingJobDescription> {
       const { spec, job, author } = input;
       const provider = choose(providers.training, job.provider, 'training.provider');
-      const description = await provider.describe(job);
+      const description = await keepAlive(() => provider.describe(job));
       if (!isTerminal(description.status)) {
         lookAgain(`${job.jobName} is ${description.rawStatus} (${description.progress})`, spec.waiting);
       }

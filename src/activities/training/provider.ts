@@ -31,9 +31,10 @@ export interface TrainingProvider {
     /** US dollars per 1,000 training tokens and epoch, and epochs, for the estimate. */
     usdPerThousandTokens: number;
     epochs: number;
-    /** US dollars an hour for keeping the trained model. */
-    storageUsdPerHour: number;
   };
+
+  /** US dollars an hour for keeping a trained model of this base. */
+  storageUsdPerHour(baseModel: string): number;
 
   /**
    * Starts the job, or adopts the one this run started before. Idempotent: looks for `jobName` first; a job

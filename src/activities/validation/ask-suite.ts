@@ -55,7 +55,11 @@ async function askChunk(
     concurrency: questionsAtOnce,
     signal: input.signal,
   });
-  await input.objects.put(uri, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''), 'application/jsonl');
+  await input.objects.put(
+    uri,
+    answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''),
+    'application/jsonl',
+  );
   return answers;
 }
 

@@ -35,7 +35,10 @@ export async function deploymentStage(
     run.show();
 
     const minutes = spec.deadlines.deploymentMinutes;
-    await deploymentPoll(`Wait until ${name.name} answers (up to ${minutes} min)`, minutes * 60_000).awaitDeployment({
+    await deploymentPoll(
+      `Wait until ${name.name} answers (up to ${minutes} min)`,
+      minutes * 60_000,
+    ).awaitDeployment({
       spec,
       version,
       deployment,

@@ -4,7 +4,11 @@ import type { ModelVersion } from '../../domain/model-version.js';
 import { trainingUsd } from '../../domain/money.js';
 import { trainingJobName, trainingOutputUri } from '../../domain/names.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
-import type { TrainingJobDescription, TrainingJobReference, TrainingJobStatus } from '../../domain/training-job.js';
+import type {
+  TrainingJobDescription,
+  TrainingJobReference,
+  TrainingJobStatus,
+} from '../../domain/training-job.js';
 import { failWith } from '../failures.js';
 import { training, trainingPoll, trainingPurchase } from '../proxies.js';
 import type { Run } from '../run.js';
@@ -18,7 +22,13 @@ export async function trainingStage(
   return run.stage('training', 'TrainingFailed', async (stage) => {
     const job = await submit(run, spec, dataset);
     stage.note = `${job.jobName} is training`;
-    run.state.job = { name: job.jobName, id: job.jobId, status: 'running', trainingLoss: null, validationLoss: null };
+    run.state.job = {
+      name: job.jobName,
+      id: job.jobId,
+      status: 'running',
+      trainingLoss: null,
+      validationLoss: null,
+    };
     run.show();
 
     const ended = await awaitEnd(run, spec, job).catch((error: unknown) => {
@@ -44,7 +54,11 @@ export async function trainingStage(
   });
 }
 
-async function submit(run: Run, spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<TrainingJobReference> {
+async function submit(
+  run: Run,
+  spec: ResolvedRunSpec,
+  dataset: DatasetManifest,
+): Promise<TrainingJobReference> {
   const name = trainingJobName(spec.model, spec.run.key, 1);
   const resource = trainingJobLease({
     provider: spec.training.provider,
@@ -103,5 +117,8 @@ function modelOf(job: TrainingJobReference, ended: TrainingJobDescription): stri
   if (ended.status === 'cancelled') {
     throw failWith('TrainingFailed', `${job.jobName} was stopped by somebody else (${ended.rawStatus}).`);
   }
-  throw failWith('TrainingFailed', `${job.jobName}: ${ended.failureMessage ?? 'the provider gives no reason'}`);
+  throw failWith(
+    'TrainingFailed',
+    `${job.jobName}: ${ended.failureMessage ?? 'the provider gives no reason'}`,
+  );
 }

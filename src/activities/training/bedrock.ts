@@ -1,0 +1,192 @@
+import {
+  type BedrockClient,
+  CreateModelCustomizationJobCommand,
+  DeleteCustomModelCommand,
+  GetCustomModelCommand,
+  GetModelCustomizationJobCommand,
+  type GetModelCustomizationJobResponse,
+  StopModelCustomizationJobCommand,
+} from '@aws-sdk/client-bedrock';
+import { adoptOrCreate } from '../../aws/adopt-or-create.js';
+import { checkRecords, findTrainableModel, resolveHyperparameters } from '../../aws/nova-models.js';
+import type { Prices } from '../../aws/prices.js';
+import { isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { isConflict, isNotFound, toFailure } from '../../aws/to-failure.js';
+import { PermanentFailure } from '../../domain/failures.js';
+import { formatProblems, type InputProblem } from '../../domain/parse-input.js';
+import {
+  isTerminal,
+  type TrainingJobDescription,
+  type TrainingJobReference,
+  type TrainingJobRequest,
+} from '../../domain/training-job.js';
+import { type BedrockTrainingSettings, parseTrainingSettings } from './bedrock-settings.js';
+import { describeBedrockProgress, mapBedrockJobStatus } from './bedrock-status.js';
+import type { TrainingProvider } from './provider.js';
+
+export interface BedrockTrainingOptions {
+  readonly bedrock: BedrockClient;
+  readonly prices: Prices;
+  readonly defaults: {
+    /** The role that Bedrock assumes to read training data and to write results; null when none is configured. */
+    readonly roleArn: string | null;
+  };
+}
+
+const name = 'bedrock';
+
+/** Fine-tuning on Amazon Bedrock. */
+export function createBedrockTrainingProvider(options: BedrockTrainingOptions): TrainingProvider {
+  const { bedrock } = options;
+  return {
+    name,
+    resolve: (input) => resolve(options, input),
+    storageUsdPerHour: (baseModel) => options.prices.modelStorageUsdPerHour(baseModel),
+    submit: (request) => submit(bedrock, request),
+    describe: (job) => describe(bedrock, job),
+    cancel: (jobName) => cancel(bedrock, jobName),
+    deleteModel: (modelName) => deleteModel(bedrock, modelName),
+
+    async find(jobName) {
+      const job = await getJob(bedrock, jobName);
+      if (!job?.jobArn || !(await isOurs(bedrock, job.jobArn))) return null;
+      return { provider: name, jobName, modelName: job.outputModelName ?? jobName, jobId: job.jobArn };
+    },
+  };
+}
+
+function resolve(
+  { prices, defaults }: BedrockTrainingOptions,
+  input: Parameters<TrainingProvider['resolve']>[0],
+): ReturnType<TrainingProvider['resolve']> {
+  const { baseModel } = input;
+  const settings = parseTrainingSettings(input.settings, defaults);
+  const problems: InputProblem[] = [...settings.problems];
+  const found = findTrainableModel(baseModel);
+  if ('problem' in found) throw invalid([found.problem, ...problems]);
+
+  const hyperparameters = resolveHyperparameters(found.model, input.hyperparameters, input.records);
+  problems.push(...hyperparameters.problems);
+  const tooFewOrMany = input.records === null ? null : checkRecords(found.model, input.records);
+  if (tooFewOrMany) problems.push(tooFewOrMany);
+  if (problems.length > 0) throw invalid(problems);
+
+  return {
+    hyperparameters: hyperparameters.values,
+    settings: { ...settings.value },
+    usdPerThousandTokens: prices.trainingUsdPerThousandTokens(baseModel),
+    epochs: Number(hyperparameters.values.epochCount),
+  };
+}
+
+async function submit(bedrock: BedrockClient, request: TrainingJobRequest): Promise<TrainingJobReference> {
+  const { jobName, modelName, idempotencyToken } = request;
+  const jobId = await adoptOrCreate(bedrock, {
+    kind: 'training job',
+    name: jobName,
+    idempotencyToken,
+    find: async () => (await getJob(bedrock, jobName))?.jobArn ?? null,
+    create: async () => {
+      const { jobArn } = await bedrock.send(toCreateCommand(request));
+      return jobArn as string;
+    },
+  });
+  return { provider: name, jobName, modelName, jobId };
+}
+
+function toCreateCommand(request: TrainingJobRequest): CreateModelCustomizationJobCommand {
+  const settings = request.settings as BedrockTrainingSettings;
+  const tags = toBedrockTags(request.tags, request.idempotencyToken);
+  return new CreateModelCustomizationJobCommand({
+    jobName: request.jobName,
+    customModelName: request.modelName,
+    roleArn: settings.roleArn,
+    clientRequestToken: toClientRequestToken(request.idempotencyToken),
+    baseModelIdentifier: request.baseModel,
+    customizationType: 'FINE_TUNING',
+    customModelKmsKeyId: settings.kmsKeyId,
+    jobTags: tags,
+    customModelTags: tags,
+    trainingDataConfig: { s3Uri: request.training.uri },
+    validationDataConfig: request.validation
+      ? { validators: [{ s3Uri: request.validation.uri }] }
+      : undefined,
+    outputDataConfig: { s3Uri: request.outputUri },
+    hyperParameters: { ...request.hyperparameters },
+    vpcConfig: settings.vpcConfig,
+  });
+}
+
+async function describe(bedrock: BedrockClient, job: TrainingJobReference): Promise<TrainingJobDescription> {
+  const found = await getJob(bedrock, job.jobId);
+  if (!found) {
+    throw new PermanentFailure(
+      'ProviderRejected',
+      `ProviderRejected: Bedrock knows no training job ${job.jobName} (${job.jobId}); check region and account.`,
+      [{ jobName: job.jobName, jobId: job.jobId }],
+    );
+  }
+  const validationLoss = found.validationMetrics?.at(-1)?.validationLoss;
+  return {
+    status: mapBedrockJobStatus(found.status),
+    rawStatus: found.status ?? 'unknown',
+    progress: describeBedrockProgress(found),
+    failureMessage: found.failureMessage ?? null,
+    modelId: found.outputModelArn ?? null,
+    trainingLoss: found.trainingMetrics?.trainingLoss ?? null,
+    validationLoss: validationLoss ?? null,
+    startedAt: found.creationTime?.toISOString() ?? null,
+    endedAt: found.endTime?.toISOString() ?? null,
+  };
+}
+
+async function cancel(bedrock: BedrockClient, jobName: string): Promise<void> {
+  const job = await getJob(bedrock, jobName);
+  if (!job?.jobArn || !isStoppable(job) || !(await isOurs(bedrock, job.jobArn))) return;
+  try {
+    await bedrock.send(new StopModelCustomizationJobCommand({ jobIdentifier: job.jobArn }));
+  } catch (error) {
+    // It may have ended between the look and the request.
+    const now = await getJob(bedrock, jobName);
+    if (now && isStoppable(now)) throw toFailure(error, `stop training job ${jobName}`);
+  }
+}
+
+function isStoppable(job: GetModelCustomizationJobResponse): boolean {
+  const status = mapBedrockJobStatus(job.status);
+  return !isTerminal(status) && status !== 'stopping';
+}
+
+async function deleteModel(bedrock: BedrockClient, modelName: string): Promise<void> {
+  try {
+    const { modelArn } = await bedrock.send(new GetCustomModelCommand({ modelIdentifier: modelName }));
+    if (!modelArn || !(await isOurs(bedrock, modelArn))) return;
+    await bedrock.send(new DeleteCustomModelCommand({ modelIdentifier: modelArn }));
+  } catch (error) {
+    if (isNotFound(error)) return;
+    if (isConflict(error)) {
+      throw new Error(`The model ${modelName} is still in use: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    throw toFailure(error, `delete model ${modelName}`);
+  }
+}
+
+/** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */
+async function getJob(
+  bedrock: BedrockClient,
+  identifier: string,
+): Promise<GetModelCustomizationJobResponse | null> {
+  if (identifier === '') throw new Error('A training job without a name was asked for');
+  try {
+    return await bedrock.send(new GetModelCustomizationJobCommand({ jobIdentifier: identifier }));
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw toFailure(error, `look for training job ${identifier}`);
+  }
+}
+
+function invalid(problems: readonly InputProblem[]): PermanentFailure {
+  return new PermanentFailure('InvalidInput', formatProblems('training', problems), [...problems]);
+}

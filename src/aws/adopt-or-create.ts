@@ -1,0 +1,38 @@
+import type { BedrockClient } from '@aws-sdk/client-bedrock';
+import { requireOwnership } from './tags.js';
+import { toFailure } from './to-failure.js';
+
+export interface Creation {
+  /** For messages, for instance `training job`. */
+  readonly kind: string;
+  readonly name: string;
+  readonly idempotencyToken: string;
+  /** The ARN of the resource that bears this name, whoever created it; null when there is none. */
+  find(): Promise<string | null>;
+  /** Returns the new resource's ARN. */
+  create(): Promise<string>;
+}
+
+/**
+ * Creates a paid resource at most once. What bears the name already is adopted if it was created under the
+ * same token, and is a `Conflict` otherwise. After a failed create it looks again, because a request whose
+ * reply was lost may have been carried out, and because names race.
+ */
+export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation): Promise<string> {
+  const existing = await adopt(bedrock, creation);
+  if (existing !== null) return existing;
+  try {
+    return await creation.create();
+  } catch (error) {
+    const created = await adopt(bedrock, creation);
+    if (created !== null) return created;
+    throw toFailure(error, `create ${creation.kind} ${creation.name}`);
+  }
+}
+
+async function adopt(bedrock: BedrockClient, creation: Creation): Promise<string | null> {
+  const arn = await creation.find();
+  if (arn === null) return null;
+  await requireOwnership(bedrock, { ...creation, arn }, creation.idempotencyToken);
+  return arn;
+}

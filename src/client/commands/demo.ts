@@ -1,0 +1,21 @@
+import { Command } from 'commander';
+import { runDemo } from '../demo/demo.js';
+import { withInterruption } from '../interruption.js';
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('Plays the main job in three acts: a model through a crash, a bad candidate, bad data.')
+    .option('--keep', 'leave the stack running at the end, until Ctrl-C')
+    .addHelpText(
+      'after',
+      `
+Runs on this machine, against the local cloud: no account, no cost. Takes about two minutes.
+
+Examples:
+  anneal demo
+  anneal demo --keep`,
+    )
+    .action(({ keep = false }: { keep?: boolean }) =>
+      withInterruption((signal) => runDemo({ keep, signal, print: (line) => console.log(line) })),
+    );
+}

@@ -1,0 +1,99 @@
+import { relative } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { CommandFailure } from '../exit.js';
+import { aborted, withInterruption } from '../interruption.js';
+import { repositoryRoot } from '../repository-root.js';
+import { type Stack, startStack } from '../stack/stack.js';
+import { temporalCommandLine } from '../temporal-command.js';
+
+interface Options {
+  readonly home?: string;
+  readonly clockScale: number;
+  readonly databaseUrl?: string;
+  readonly json?: true;
+}
+
+/** Waits and looks for a person at a desk; the environment may say otherwise. */
+const deskEnvironment = { ANNEAL_WAITING_SECONDS: '1,2,5', ANNEAL_LEASE_WATCH_SECONDS: '5' };
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description('Starts Temporal with its Web UI, Postgres, the local cloud and a worker, until Ctrl-C.')
+    .option('--home <folder>', 'where all state lies (default: ANNEAL_HOME or .anneal)')
+    .option('--clock-scale <number>', "seconds of the local cloud's time in a real second", positive, 60)
+    .option('--database-url <url>', 'a Postgres of your own instead of the embedded one')
+    .option('--json', 'print one line of JSON when everything is ready, as in stack.json')
+    .addHelpText(
+      'after',
+      `
+State survives a stop; "anneal reset" deletes it. Ports that are taken are replaced by free ones.
+Addresses also stand in stack.json below the home while everything runs.
+
+Examples:
+  anneal up
+  anneal up --clock-scale 3600          an hour of the local cloud's time in a second
+  anneal up --home /tmp/second          a second stack beside the first`,
+    )
+    .action((options: Options) => withInterruption((signal) => up(options, signal)));
+}
+
+async function up(options: Options, signal: AbortSignal): Promise<void> {
+  const print = options.json ? console.error : console.log;
+  const stack = await startStack({
+    home: options.home,
+    clockScale: options.clockScale,
+    databaseUrl: options.databaseUrl,
+    environment: environmentForDesk(),
+    signal,
+    onProgress: (line) => print(line),
+  });
+  if (options.json) console.log(JSON.stringify(addresses(stack)));
+  else console.log(summary(stack));
+  const broken = await Promise.race([aborted(signal).then(() => null), stack.broken]);
+  print(broken ? 'Stopping what still runs …' : '\nStopping …');
+  await stack.stop();
+  if (broken) throw new CommandFailure(broken.message);
+  print('Stopped. State is kept: "anneal up" goes on with it, "anneal reset" deletes it.');
+}
+
+function environmentForDesk(): Record<string, string> {
+  const missing = Object.entries(deskEnvironment).filter(([name]) => !process.env[name]);
+  return Object.fromEntries(missing);
+}
+
+function addresses(stack: Stack) {
+  const { temporalAddress, namespace, uiUrl, databaseUrl, awsEndpoint, predictUrl } = stack;
+  return { temporalAddress, namespace, uiUrl, databaseUrl, awsEndpoint, predictUrl, pids: stack.pids() };
+}
+
+function summary(stack: Stack): string {
+  const command = (...args: string[]) => `  ${temporalCommandLine(stack, args)}`;
+  const start = ['workflow', 'start', '--type', 'fineTune', '--task-queue', 'anneal'];
+  return `
+Everything is ready. Ctrl-C stops it.
+
+  Web UI       ${stack.uiUrl}
+  Temporal     ${stack.temporalAddress}, namespace ${stack.namespace}
+  Postgres     ${stack.databaseUrl}
+  Local cloud  ${stack.awsEndpoint} (simulated: nothing here costs money)
+  Logs         ${shortPath(stack.home.logs)}
+
+In another terminal, in ${repositoryRoot}:
+
+${command(...start, '--workflow-id', 'fine-tune/stylist', '--fail-existing', '--input', '{"recipe":"stylist"}')}
+${command('workflow', 'query', '--workflow-id', 'fine-tune/stylist', '--type', 'status')}
+${command('workflow', 'result', '--workflow-id', 'fine-tune/stylist')}
+  ./anneal sandbox
+`;
+}
+
+function shortPath(path: string): string {
+  const fromClone = relative(repositoryRoot, path);
+  return fromClone.startsWith('..') ? path : fromClone;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('Allowed: a number above 0, for instance 60.');
+  return value;
+}

@@ -1,0 +1,21 @@
+import { join, relative } from 'node:path';
+import { repositoryRoot } from '../repository-root.js';
+import { require, type Stage } from './act.js';
+import { writeBrokenFile } from './data-files.js';
+import { indent } from './first-model.js';
+
+/** Act 3: a file with broken lines never gets as far as money. */
+export async function badData(stage: Stage): Promise<void> {
+  const { print, recipe, stack } = stage;
+  print('\nAct 3: bad data\n');
+  const path = relative(repositoryRoot, writeBrokenFile(join(stack.home.path, 'data'), recipe));
+  const before = (await stage.ledger()).length;
+  const { closed, failure } = await stage.fineTune('fine-tune/bad-data', 'A file with broken lines', {
+    recipe: recipe.name,
+    dataset: { source: { kind: 'file', path } },
+  });
+  print(`\n  ${closed}:\n${indent(failure ?? '')}`);
+  require(closed === 'FAILED' && (failure ?? '').startsWith('DatasetRejected'), 'the file is refused');
+  require((await stage.ledger()).length === before, 'nothing was bought');
+  stage.summaries.push({ run: 'bad data', outcome: 'refused', verdict: '-', spendUsd: 0, report: '' });
+}

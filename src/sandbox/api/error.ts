@@ -1,0 +1,38 @@
+/** Errors that Bedrock's operations declare in AWS's model, and two that any AWS front door gives. */
+export type AwsErrorName =
+  | 'AccessDeniedException'
+  | 'ConflictException'
+  | 'InternalServerException'
+  | 'ModelErrorException'
+  | 'ModelNotReadyException'
+  | 'ResourceNotFoundException'
+  | 'ServiceQuotaExceededException'
+  | 'ServiceUnavailableException'
+  | 'ThrottlingException'
+  | 'TooManyTagsException'
+  | 'UnknownOperationException'
+  | 'ValidationException';
+
+/** An error as AWS answers it; the status comes from AWS's model. */
+export class AwsError extends Error {
+  constructor(
+    override readonly name: AwsErrorName,
+    message: string,
+    /** Further members of the error's body, for instance `resourceName`. */
+    readonly members: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+  }
+}
+
+export function validationError(message: string): AwsError {
+  return new AwsError('ValidationException', message);
+}
+
+export function notFoundError(message: string): AwsError {
+  return new AwsError('ResourceNotFoundException', message);
+}
+
+export function conflictError(message: string): AwsError {
+  return new AwsError('ConflictException', message);
+}

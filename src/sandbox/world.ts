@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { SandboxClock } from './clock.js';
+import type { SandboxEvent } from './events.js';
+import { Journal } from './journal.js';
+import { loadPrices, type Prices } from './prices.js';
+import type { SandboxSettings } from './settings.js';
+import { applyEvent, emptyState, type State } from './state.js';
+import { BlobStore } from './storage/blobs.js';
+
+/** One sandbox: its settings, its clock, what it knows, and the journal that this is rebuilt from. */
+export class World {
+  readonly state: State = emptyState();
+  readonly clock: SandboxClock;
+  readonly prices: Prices = loadPrices();
+  readonly blobs: BlobStore;
+  readonly #journal: Journal<SandboxEvent>;
+
+  constructor(
+    readonly stateDirectory: string,
+    readonly settings: SandboxSettings,
+    clockScale: number | null,
+  ) {
+    this.clock = new SandboxClock(stateDirectory, clockScale);
+    this.blobs = new BlobStore(join(stateDirectory, 'blobs'));
+    this.#journal = new Journal(join(stateDirectory, 'journal.jsonl'), (event) =>
+      applyEvent(this.state, event),
+    );
+    this.blobs.removeUnreferenced(this.state);
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  /** Makes something have happened. What costs money is on disk before anybody is told. */
+  record(event: SandboxEvent): void {
+    this.#journal.append(event, !isFrequent(event));
+    applyEvent(this.state, event);
+  }
+
+  close(): void {
+    this.#journal.close();
+  }
+}
+
+function isFrequent(event: SandboxEvent): boolean {
+  return event.type === 'invoked' || event.type.startsWith('object.') || event.type.startsWith('upload.');
+}
