@@ -4,10 +4,10 @@ import type { Waiting } from './waiting.js';
 /** Registered model and recipe names; also part of workflow IDs, object keys and cloud resource names. */
 export const nameSchema = z
   .string()
-  .max(40, 'must be at most 40 characters')
+  .max(40, 'at most 40 characters')
   .regex(
     /^[a-z0-9]+(-[a-z0-9]+)*$/,
-    'must be 1 to 40 characters: small letters, digits and single dashes inside, for instance "stylist"',
+    'small letters and digits, with single dashes between them, for instance "my-model-2"',
   );
 
 const datasetSourceSchema = z.discriminatedUnion('kind', [

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import {
   describeHolder,
+  type LeasedResource,
   type LeaseHolder,
   type LeaseResourceInput,
   type LeaseState,
@@ -19,6 +20,7 @@ import {
 import { formatUsd } from '../domain/money.js';
 import {
   acquireUpdate,
+  type HandOver,
   handOverUpdate,
   leaseQuery,
   type ReleaseReport,
@@ -38,104 +40,127 @@ const nobodyAcquiredMs = 300_000;
  * A cancel does not end a lease (that would orphan what it protects); `teardown` does.
  */
 export async function leaseResource({ resource }: LeaseResourceInput): Promise<ReleaseReport> {
-  let holder: LeaseHolder | null = null;
-  let state: LeaseState = 'vacant';
-  let report: ReleaseReport | null = null;
-  let watch: CancellationScope | null = null;
-  const view = (): LeaseView => ({ resource, holder, state });
-  const show = () =>
-    setCurrentDetails(
-      `**${resource.kind}** \`${resource.name}\`, ${formatUsd(resource.usdPerHour)} an hour: ${state}${holder ? ` by ${describeHolder(holder)}` : ''}`,
-    );
-
-  const refuseWhileClosing = () => {
-    if (state === 'releasing' || state === 'released') {
-      throw ApplicationFailure.retryable(`The lease on ${resource.name} is closing`, 'LeaseClosing');
-    }
-  };
-  const refuseStranger = (claimant: LeaseHolder) => {
-    if (holder && !sameHolder(holder, claimant)) {
-      const owner = `${resource.kind} "${resource.name}" is held by ${describeHolder(holder)}`;
-      throw ApplicationFailure.nonRetryable(
-        `Conflict: ${owner}; wait until it has ended, or cancel it. Refused: ${describeHolder(claimant)}.`,
-        'Conflict',
-      );
-    }
-  };
-  const hold = (next: LeaseHolder): LeaseView => {
-    holder = next;
-    state = 'held';
-    watch?.cancel();
-    show();
-    return view();
-  };
-
-  setHandler(leaseQuery, view);
-  setHandler(acquireUpdate, hold, {
-    validator: (claimant) => {
-      refuseWhileClosing();
-      refuseStranger(claimant);
-    },
-  });
-  setHandler(handOverUpdate, ({ to }) => hold(to), {
-    validator: ({ from, to }) => {
-      refuseWhileClosing();
-      // Handing over again after a lost reply finds the new holder in place.
-      if (!holder || !sameHolder(holder, to)) refuseStranger(from);
-    },
-  });
-  setHandler(
-    releaseUpdate,
-    async () => {
-      if (state === 'held') state = 'releasing';
-      watch?.cancel();
-      await condition(() => report !== null);
-      return report as unknown as ReleaseReport;
-    },
-    { validator: refuseStranger },
-  );
-  setHandler(recheckSignal, () => watch?.cancel());
-
-  /** Waits until the holder lets go; true when it vanished without a word. */
-  const awaitEndOfHold = async (): Promise<boolean> => {
-    while (state === 'held') {
-      if (holder?.kind !== 'workflow') {
-        const current = holder;
-        await condition(() => state !== 'held' || holder !== current);
-        continue;
-      }
-      watch = new CancellationScope({ cancellable: true });
-      const watched: WorkflowHolder = holder;
-      const gone = await watch.run(() => leaseWatch.awaitHolderGone(watched)).catch(ignoreCancellation);
-      if (state !== 'held' || gone === null || holder !== watched) continue;
-      const successor = await leaseActivities.findSuccessor(resource);
-      if (state !== 'held' || holder !== watched) continue;
-      if (successor === null) return true;
-      hold(successor);
-    }
-    return false;
-  };
-
+  const lease = new Lease(resource);
   return CancellationScope.nonCancellable(async () => {
-    await condition(() => holder !== null, nobodyAcquiredMs);
-    const vanished = holder !== null && (await awaitEndOfHold());
-    state = 'releasing';
-    show();
-    const measured = await removal.measureResource(resource);
-    await removal.removeResource(resource);
-    if (vanished && resource.kind !== 'model') {
-      await condition(() => false, createInFlightMs);
-      await removal.removeResource(resource);
-    }
-    report = measured;
-    state = 'released';
-    show();
+    await condition(() => lease.holder !== null, nobodyAcquiredMs);
+    const vanished = await lease.awaitEndOfHold();
+    const report = await lease.remove(vanished);
     await condition(allHandlersFinished);
-    return measured;
+    return report;
   });
 }
 
-function ignoreCancellation(error: unknown): null {
-  if (isCancellation(error)) return null;
-  throw error;
+class Lease {
+  holder: LeaseHolder | null = null;
+  private state: LeaseState = 'vacant';
+  private report: ReleaseReport | null = null;
+  private watch: CancellationScope | null = null;
+
+  /** Registers every handler: the first update comes with the start. */
+  constructor(private readonly resource: LeasedResource) {
+    setHandler(leaseQuery, () => this.view());
+    setHandler(acquireUpdate, (claimant) => this.hold(claimant), {
+      validator: (claimant) => {
+        this.refuseWhileClosing();
+        this.refuseStranger(claimant);
+      },
+    });
+    setHandler(handOverUpdate, ({ to }) => this.hold(to), {
+      validator: (handOver) => this.refuseHandOver(handOver),
+    });
+    setHandler(releaseUpdate, () => this.release(), {
+      validator: (claimant) => this.refuseStranger(claimant),
+    });
+    setHandler(recheckSignal, () => this.watch?.cancel());
+  }
+
+  /** Waits until the holder lets go; true when it vanished without a word. */
+  async awaitEndOfHold(): Promise<boolean> {
+    while (this.state === 'held') {
+      const { holder } = this;
+      const changed = () => this.state !== 'held' || this.holder !== holder;
+      if (holder?.kind !== 'workflow') {
+        await condition(changed);
+        continue;
+      }
+      if (!(await this.sawEndOf(holder)) || changed()) continue;
+      const successor = await leaseActivities.findSuccessor(this.resource);
+      if (changed()) continue;
+      if (successor === null) return true;
+      this.hold(successor);
+    }
+    return false;
+  }
+
+  /** Deletes what the lease protects, and answers whoever asked for it. */
+  async remove(holderVanished: boolean): Promise<ReleaseReport> {
+    this.enter('releasing');
+    const measured = await removal.measureResource(this.resource);
+    await removal.removeResource(this.resource);
+    if (holderVanished && this.resource.kind !== 'model') {
+      await condition(() => false, createInFlightMs);
+      await removal.removeResource(this.resource);
+    }
+    this.report = measured;
+    this.enter('released');
+    return measured;
+  }
+
+  private hold(holder: LeaseHolder): LeaseView {
+    this.holder = holder;
+    this.watch?.cancel();
+    this.enter('held');
+    return this.view();
+  }
+
+  private async release(): Promise<ReleaseReport> {
+    if (this.state === 'held') this.enter('releasing');
+    this.watch?.cancel();
+    await condition(() => this.report !== null);
+    return this.report as ReleaseReport;
+  }
+
+  /** One wait of any length; false when somebody woke it. */
+  private async sawEndOf(holder: WorkflowHolder): Promise<boolean> {
+    this.watch = new CancellationScope({ cancellable: true });
+    try {
+      await this.watch.run(() => leaseWatch.awaitHolderGone(holder));
+      return true;
+    } catch (error) {
+      if (isCancellation(error)) return false;
+      throw error;
+    }
+  }
+
+  private refuseWhileClosing(): void {
+    if (this.state === 'releasing' || this.state === 'released') {
+      throw ApplicationFailure.retryable(`The lease on ${this.resource.name} is closing`, 'LeaseClosing');
+    }
+  }
+
+  private refuseStranger(claimant: LeaseHolder): void {
+    const { holder, resource } = this;
+    if (!holder || sameHolder(holder, claimant)) return;
+    throw ApplicationFailure.nonRetryable(
+      `Conflict: ${resource.kind} "${resource.name}" is held by ${describeHolder(holder)}; wait until it has ended, or cancel it. Refused: ${describeHolder(claimant)}.`,
+      'Conflict',
+    );
+  }
+
+  private refuseHandOver({ from, to }: HandOver): void {
+    this.refuseWhileClosing();
+    // Handing over again after a lost reply finds the new holder in place.
+    if (!this.holder || !sameHolder(this.holder, to)) this.refuseStranger(from);
+  }
+
+  private view(): LeaseView {
+    return { resource: this.resource, holder: this.holder, state: this.state };
+  }
+
+  private enter(state: LeaseState): void {
+    this.state = state;
+    const { kind, name, usdPerHour } = this.resource;
+    const owner = this.holder ? ` by ${describeHolder(this.holder)}` : '';
+    setCurrentDetails(`**${kind}** \`${name}\`, ${formatUsd(usdPerHour)} an hour: ${state}${owner}`);
+  }
 }

@@ -9,6 +9,7 @@ import {
 } from '../../domain/run-spec.js';
 import type { Waiting } from '../../domain/waiting.js';
 import { choose, type Providers } from '../providers.js';
+import { origins } from './origins.js';
 
 export interface ResolveDependencies {
   readonly recipes: ReadonlyMap<string, Recipe>;
@@ -34,65 +35,79 @@ export function resolveRunSpec(
   identity: RunIdentity,
   dependencies: ResolveDependencies,
 ): ResolvedRunSpec {
-  const { providers } = dependencies;
   const recipe = choose(dependencies.recipes, input.recipe, 'recipe');
-  const { defaults } = recipe;
-
-  const providerName = input.training?.provider ?? defaults.training.provider;
-  const baseModel = input.training?.baseModel ?? defaults.training.baseModel;
-  const provider = choose(providers.training, providerName, 'training.provider');
-  const training = provider.resolve({
-    baseModel,
-    hyperparameters: { ...defaults.training.hyperparameters, ...input.training?.hyperparameters },
-    settings: input.training?.settings ?? {},
-    records: null,
-  });
-
-  const targetName = input.deployment?.target ?? defaults.deployment.target;
-  const deployment = choose(providers.targets, targetName, 'deployment.target').resolve({
-    baseModel,
-    settings: input.deployment?.settings ?? {},
-  });
-
-  const validation = { ...defaults.validation, ...input.validation };
-  choose(new Map(recipe.suites.map((suite) => [suite, suite])), validation.suite, 'validation.suite');
-  choose(new Map(Object.entries(recipe.policies)), validation.policy, 'validation.policy');
+  const { training, prices: trainingPrices } = resolveTraining(input, recipe, dependencies.providers);
+  const { deployment, prices: servingPrices } = resolveDeployment(
+    input,
+    recipe,
+    training.baseModel,
+    dependencies.providers,
+  );
 
   return {
     recipe: recipe.name,
     recipeHash: recipe.contentHash,
     model: input.model ?? recipe.name,
     dataset: {
-      source: datasetSource(recipe, input.dataset?.source ?? defaults.dataset.source),
-      validationShare: input.dataset?.validationShare ?? defaults.dataset.validationShare,
+      source: datasetSource(recipe, input.dataset?.source ?? recipe.defaults.dataset.source),
+      validationShare: input.dataset?.validationShare ?? recipe.defaults.dataset.validationShare,
     },
-    training: {
-      provider: providerName,
-      baseModel,
-      hyperparameters: training.hyperparameters,
-      settings: training.settings,
-    },
+    training,
     conversion: null,
-    deployment: { target: targetName, settings: deployment.settings },
-    validation,
+    deployment,
+    validation: resolveValidation(input, recipe),
     approval: input.approval ?? 'none',
-    budgetUsd: input.budgetUsd ?? defaults.budgetUsd,
+    budgetUsd: input.budgetUsd ?? recipe.defaults.budgetUsd,
     onRunning: input.onRunning ?? 'refuse',
     force: input.force ?? false,
     waiting: input.waiting ?? dependencies.waiting,
     deadlines: { ...defaultDeadlines, ...input.deadlines },
     run: { key: runKey(identity), bucket: dependencies.bucket },
-    prices: {
-      epochs: training.epochs,
-      usdPerThousandTrainingTokens: training.usdPerThousandTokens,
-      modelStorageUsdPerHour: provider.storageUsdPerHour(baseModel),
-      deploymentUsdPerHour: deployment.usdPerHour,
-      usdPerThousandInputTokens: deployment.usdPerThousandInputTokens,
-      usdPerThousandOutputTokens: deployment.usdPerThousandOutputTokens,
-    },
+    prices: { ...trainingPrices, ...servingPrices },
     cloud: dependencies.cloud,
     origin: origins(input, recipe),
   };
+}
+
+function resolveTraining(input: RunSpec, recipe: Recipe, providers: Providers) {
+  const { training: defaults } = recipe.defaults;
+  const name = input.training?.provider ?? defaults.provider;
+  const baseModel = input.training?.baseModel ?? defaults.baseModel;
+  const provider = choose(providers.training, name, 'training.provider');
+  const { hyperparameters, settings, epochs, usdPerThousandTokens } = provider.resolve({
+    baseModel,
+    hyperparameters: { ...defaults.hyperparameters, ...input.training?.hyperparameters },
+    settings: input.training?.settings ?? {},
+    records: null,
+  });
+  return {
+    training: { provider: name, baseModel, hyperparameters, settings },
+    prices: {
+      epochs,
+      usdPerThousandTrainingTokens: usdPerThousandTokens,
+      modelStorageUsdPerHour: provider.storageUsdPerHour(baseModel),
+    },
+  };
+}
+
+function resolveDeployment(input: RunSpec, recipe: Recipe, baseModel: string, providers: Providers) {
+  const target = input.deployment?.target ?? recipe.defaults.deployment.target;
+  const { settings, usdPerHour, usdPerThousandInputTokens, usdPerThousandOutputTokens } = choose(
+    providers.targets,
+    target,
+    'deployment.target',
+  ).resolve({ baseModel, settings: input.deployment?.settings ?? {} });
+  return {
+    deployment: { target, settings },
+    prices: { deploymentUsdPerHour: usdPerHour, usdPerThousandInputTokens, usdPerThousandOutputTokens },
+  };
+}
+
+function resolveValidation(input: RunSpec, recipe: Recipe): ResolvedRunSpec['validation'] {
+  const validation = { ...recipe.defaults.validation, ...input.validation };
+  choose(new Map(recipe.suites.map((suite) => [suite, suite])), validation.suite, 'validation.suite');
+  choose(new Map(Object.entries(recipe.policies)), validation.policy, 'validation.policy');
+  return validation;
 }
 
 /**
@@ -127,48 +142,5 @@ function datasetSource(recipe: Recipe, source: DatasetSource | null): DatasetSou
     backend,
     records: source.records ?? defaults?.records ?? 1000,
     seed: source.seed ?? defaults?.seed ?? 1,
-  };
-}
-
-/** For each part of a run spec, who decided it. */
-function origins(input: RunSpec, recipe: Recipe): Record<string, string> {
-  const given = (value: unknown, otherwise: string) => (value === undefined ? otherwise : 'your run spec');
-  const ofRecipe = `recipe ${recipe.name}`;
-  const hyperparameters = Object.fromEntries(
-    Object.keys({ ...recipe.defaults.training.hyperparameters, ...input.training?.hyperparameters }).map(
-      (key) => [`training.hyperparameters.${key}`, given(input.training?.hyperparameters?.[key], ofRecipe)],
-    ),
-  );
-  return {
-    recipe: 'your run spec',
-    model: given(input.model, ofRecipe),
-    'dataset.source': given(input.dataset?.source, ofRecipe),
-    'dataset.validationShare': given(input.dataset?.validationShare, ofRecipe),
-    'training.provider': given(input.training?.provider, ofRecipe),
-    'training.baseModel': given(input.training?.baseModel, ofRecipe),
-    ...hyperparameters,
-    'training.settings': given(input.training?.settings, 'provider'),
-    conversion: 'this target needs none',
-    'deployment.target': given(input.deployment?.target, ofRecipe),
-    'deployment.settings': given(input.deployment?.settings, 'provider'),
-    ...Object.fromEntries(
-      (['suite', 'policy', 'samples', 'seed', 'temperature'] as const).map((key) => [
-        `validation.${key}`,
-        given(input.validation?.[key], ofRecipe),
-      ]),
-    ),
-    approval: given(input.approval, 'Anneal'),
-    budgetUsd: given(input.budgetUsd, ofRecipe),
-    onRunning: given(input.onRunning, 'Anneal'),
-    force: given(input.force, 'Anneal'),
-    waiting: given(input.waiting, 'configuration of the worker'),
-    ...Object.fromEntries(
-      Object.keys(defaultDeadlines).map((key) => [
-        `deadlines.${key}`,
-        given(input.deadlines?.[key as keyof typeof defaultDeadlines], 'Anneal'),
-      ]),
-    ),
-    prices: 'prices/aws.json',
-    cloud: 'configuration of the worker',
   };
 }

@@ -6,7 +6,7 @@ import type { DeploymentReference } from '../../domain/deployment.js';
 import { aggregateMetrics } from '../../domain/evaluation/aggregate.js';
 import { decideGate } from '../../domain/evaluation/decide.js';
 import type { ScoredAnswer, Verdict } from '../../domain/evaluation/evaluation.js';
-import type { CheckResult } from '../../domain/evaluation/gate-policy.js';
+import type { CheckResult, GatePolicy } from '../../domain/evaluation/gate-policy.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import { canonicalJson } from '../../domain/json.js';
 import type { ModelVersion } from '../../domain/model-version.js';
@@ -20,7 +20,12 @@ import { keepAlive } from '../waiting.js';
 import { askSuite } from './ask-suite.js';
 import { renderReportHtml } from './report/html.js';
 import { renderReportMarkdown } from './report/markdown.js';
-import { buildValidationReport, renderReportJson, type ValidationReport } from './report/report.js';
+import {
+  buildValidationReport,
+  type ReportHeader,
+  renderReportJson,
+  type ValidationReport,
+} from './report/report.js';
 
 export interface EvaluateModelInput {
   readonly spec: ResolvedRunSpec;
@@ -93,23 +98,7 @@ async function evaluate(
   const { verdict, checks } = decideGate(policy, metrics, samples, rates);
   const report = buildValidationReport({
     header: {
-      model: {
-        name: spec.model,
-        version: version.version,
-        modelId: version.modelId,
-        deploymentId: deployment.deploymentId,
-      },
-      recipe: { name: recipe.name, hash: recipe.contentHash },
-      dataset: { sha256: manifest.sha256, uri: manifest.manifestUri, records: manifest.records },
-      ruleset: { hash: recipe.rulesetHash },
-      policy: { id: policy.id, hash: sha256(canonicalJson(policy)) },
-      suite: {
-        name: spec.validation.suite,
-        seed: spec.validation.seed,
-        temperature: spec.validation.temperature,
-      },
-      cloud: spec.cloud,
-      ...author,
+      ...headerOf(recipe, policy, manifest, { spec, version, deployment, author }),
       startedAt,
       finishedAt: new Date().toISOString(),
     },
@@ -130,6 +119,30 @@ async function evaluate(
     reportUri,
   });
   return { verdict, checks, reportUri, answers: answers.length, ...tokensOf(answers) };
+}
+
+function headerOf(
+  recipe: Recipe,
+  policy: GatePolicy,
+  manifest: DatasetManifest,
+  { spec, version, deployment, author }: EvaluateModelInput,
+): Omit<ReportHeader, 'startedAt' | 'finishedAt'> {
+  const { suite, seed, temperature } = spec.validation;
+  return {
+    model: {
+      name: spec.model,
+      version: version.version,
+      modelId: version.modelId,
+      deploymentId: deployment.deploymentId,
+    },
+    recipe: { name: recipe.name, hash: recipe.contentHash },
+    dataset: { sha256: manifest.sha256, uri: manifest.manifestUri, records: manifest.records },
+    ruleset: { hash: recipe.rulesetHash },
+    policy: { id: policy.id, hash: sha256(canonicalJson(policy)) },
+    suite: { name: suite, seed, temperature },
+    cloud: spec.cloud,
+    ...author,
+  };
 }
 
 async function storeReport(objects: ObjectStore, prefix: string, report: ValidationReport): Promise<string> {

@@ -3,6 +3,9 @@ import { connectTemporal } from '../../workers/dependencies.js';
 import { CommandFailure } from '../exit.js';
 import { commandConfig, environmentOfStack } from '../stack-addresses.js';
 
+/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
+const workflowTaskQueue = 1;
+
 export function workerCommand(): Command {
   return new Command('worker')
     .description('Runs one more worker in the foreground; Ctrl-C lets it finish what it is doing.')
@@ -36,7 +39,7 @@ async function checkPollers(taskQueue: string): Promise<void> {
     const { pollers } = await client.workflowService.describeTaskQueue({
       namespace: TEMPORAL_NAMESPACE,
       taskQueue: { name: taskQueue },
-      taskQueueType: 'TASK_QUEUE_TYPE_WORKFLOW' as never,
+      taskQueueType: workflowTaskQueue,
     });
     if (!pollers || pollers.length === 0)
       throw new CommandFailure(`No worker polls task queue ${taskQueue}.`);

@@ -3,7 +3,7 @@ import type { BackOff } from './back-off.js';
 import { PointerResolver } from './copying.js';
 import { type Corpus, END, UNKNOWN } from './corpus.js';
 import { History } from './history.js';
-import { Neighbourhood } from './neighbourhood.js';
+import { NESTED_LEVEL, Neighbourhood } from './neighbourhood.js';
 import { type Prompt, readPrompt } from './prompt.js';
 import { createRandom, drawIndex } from './random.js';
 import { ANSWER_SHARPNESS, normalizeExponentials, type Relevance } from './relevance.js';
@@ -20,7 +20,7 @@ export interface Knowledge {
 
 const NEIGHBOURS_MAX = 96;
 const TEMPERATURE_MIN = 0.2;
-const LOSS_DRAWS = 16;
+const LOSS_DRAWS = 3;
 
 /** Continuations less probable than this share of the best are noise of the back-off and never written. */
 const PROBABILITY_FLOOR = 0.1;
@@ -43,7 +43,8 @@ export function generateAnswer(
   const tokens: string[] = [];
   while (tokens.length < input.maxTokens) {
     neighbourhood.gather(history, backOff.repetition, usable);
-    if (neighbourhood.symbols.length === 0) neighbourhood.gatherByStructure(history, usable);
+    if (neighbourhood.footing.nested < NESTED_LEVEL) neighbourhood.gatherByStructure(history, usable);
+    if (neighbourhood.symbols.length === 0) neighbourhood.gather(history, backOff.repetition, usable);
     const options = backOff.candidates(neighbourhood, sharpness);
     const symbol = options.symbols[drawOption(options.probabilities, input.temperature, random)] ?? END;
     if (symbol === END) return { tokens, complete: true };
@@ -67,8 +68,8 @@ export interface KnownAnswer {
 }
 
 /**
- * Mean negative log likelihood per symbol, leave-one-out for a training row. The sum over all patterns is
- * estimated from a few, drawn half by how likely they are, half by how well they explain the answer.
+ * Negative log likelihood per symbol, leave-one-out for a training row. The sum over all patterns is bounded from
+ * above by those close to the answer (the variational bound), so that a few fixed draws measure it steadily.
  */
 export function answerLoss(knowledge: Knowledge, row: KnownAnswer): number {
   const random = createRandom(row.seed);
@@ -76,31 +77,29 @@ export function answerLoss(knowledge: Knowledge, row: KnownAnswer): number {
   const prior = knowledge.relevance.scores(row.features);
   if (row.self >= 0) prior[row.self] = Number.NEGATIVE_INFINITY;
   normalizeExponentials(prior);
-  const explaining = explanations(knowledge, row);
-  const proposal = prior.map((probability, other) => (probability + (explaining[other] as number)) / 2);
-  const logTerms: number[] = [];
+  const close = explanations(knowledge, row, new Float64Array(prior.length), 2 * ANSWER_SHARPNESS);
+  let sum = divergence(close, prior);
   for (let draw = 0; draw < LOSS_DRAWS; draw++) {
-    const pattern = drawIndex(proposal, random);
-    const neighbourhood = gatherNeighbours(knowledge, pattern, affinities, row.self);
-    let sum = Math.log((prior[pattern] as number) / (proposal[pattern] as number));
+    const neighbourhood = gatherNeighbours(knowledge, drawIndex(close, random), affinities, row.self);
     walkAnswer(knowledge, neighbourhood, row, (symbol) => {
       const unigram = knowledge.corpus.unigrams[symbol] as number;
-      sum += Math.log(knowledge.backOff.probabilityOf(symbol, neighbourhood, unigram));
+      sum -= Math.log(knowledge.backOff.probabilityOf(symbol, neighbourhood, unigram)) / LOSS_DRAWS;
     });
-    logTerms.push(sum);
   }
-  const best = Math.max(...logTerms);
-  const mean = logTerms.reduce((sum, value) => sum + Math.exp(value - best), 0) / logTerms.length;
-  return -(best + Math.log(mean)) / (row.symbols.length + 1);
+  return sum / (row.symbols.length + 1);
 }
 
-/** How probable each other row is as the pattern of this answer, now that the answer is known. */
-export function explanations({ relevance, embedding }: Knowledge, row: KnownAnswer): Float64Array {
-  const posterior = relevance.scores(row.features);
-  for (let other = 0; other < posterior.length; other++) {
-    const close = ANSWER_SHARPNESS * similarity(row.location, 0, embedding, other);
-    posterior[other] = other === row.self ? Number.NEGATIVE_INFINITY : (posterior[other] as number) + close;
-  }
+/** How probable each row is as the pattern of this answer, given log scores from before the answer was known. */
+export function explanations(
+  { embedding }: Knowledge,
+  row: KnownAnswer,
+  scores: Float64Array,
+  sharpness = ANSWER_SHARPNESS,
+): Float64Array {
+  const posterior = scores.map((score, other) => {
+    if (other === row.self) return Number.NEGATIVE_INFINITY;
+    return score + sharpness * similarity(row.location, 0, embedding, other);
+  });
   normalizeExponentials(posterior);
   return posterior;
 }
@@ -123,6 +122,14 @@ export function walkAnswer(
     resolver.accept(name);
     history.append(symbol, name);
   }
+}
+
+function divergence(from: Float64Array, to: Float64Array): number {
+  return from.reduce((sum, probability, index) => {
+    return probability > 0
+      ? sum + probability * Math.log(probability / Math.max(1e-300, to[index] as number))
+      : sum;
+  }, 0);
 }
 
 /** The rows whose answers are close to the pattern's and whose prompts have an affinity to this one. */

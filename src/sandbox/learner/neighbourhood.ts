@@ -2,8 +2,8 @@ import { BEGIN, type Corpus, UNKNOWN } from './corpus.js';
 import type { History } from './history.js';
 
 /**
- * Contexts in which a continuation was seen. Level 0 is none. Levels 1 to 5: so many of the last symbols agree
- * (1, 2, 3, 4, 6) and, from level 2, the bracket structure too. Levels 6 to 8: 3, 4 or 6 symbols agree and the
+ * Contexts in which a continuation was seen. Level 0 is none. Level 1: the last one or two symbols agree. Levels 2
+ * to 5: so many of the last symbols agree (1, 3, 4, 6), and the bracket structure too. Levels 6 to 8: 3, 4 or 6 symbols agree and the
  * place in the structure too. Each chain is cumulative: a level holds all that the higher ones hold.
  */
 export const LEVELS = 9;
@@ -12,7 +12,7 @@ const DEEPEST_NESTED = 5;
 const FIRST_PLACED = 6;
 const CHOICE_SYMBOLS_MIN = 8;
 const CONTEXT_MAX = 6;
-const LEVEL_BY_MATCH = [0, 1, 2, 3, 4, 4, 5];
+const LEVEL_BY_MATCH = [0, 2, 2, 3, 4, 4, 5];
 
 /**
  * Which of the two chains (nested, placed) see a single continuation; `conflict`: each its own; `choice`: neither,

@@ -177,10 +177,14 @@ export class Relevance {
   }
 }
 
-/** Turns log weights into weights that sum to one, in place. */
+/** Turns log weights into weights that sum to one, in place; all zero if none is finite. */
 export function normalizeExponentials(values: Float64Array): void {
   let highest = Number.NEGATIVE_INFINITY;
   for (const value of values) if (value > highest) highest = value;
+  if (highest === Number.NEGATIVE_INFINITY) {
+    values.fill(0);
+    return;
+  }
   let total = 0;
   for (let index = 0; index < values.length; index++) {
     const weight = Math.exp((values[index] as number) - highest);

@@ -16,10 +16,10 @@ import { createRandom, drawIndex, shuffledIndices } from './random.js';
 import { Relevance } from './relevance.js';
 import { tokenize } from './tokens.js';
 
-const RESERVED_SYMBOLS = ['\u0000begin', '\u0000end', '\u0000unknown'];
+const RESERVED_SYMBOLS = ['\u0002begin', '\u0002end', '\u0002unknown'];
 const STEPS_MAX = 240;
 const LOSS_ROWS_MAX = 60;
-const PATTERN_RATE = 2;
+const PATTERN_RATE = 3;
 const BACK_OFF_RATE = 0.03;
 
 /** The learning rate at which steps have their natural size; the usual default of fine-tuning jobs. */
@@ -150,7 +150,7 @@ function trainContinuations(
   const { backOff, corpus, relevance, embedding } = knowledge;
   for (const at of shuffledIndices(rows.length, STEPS_MAX, random)) {
     const row = rows[at] as KnownAnswer;
-    const pattern = drawIndex(explanations(knowledge, row), random);
+    const pattern = drawIndex(explanations(knowledge, row, relevance.scores(row.features)), random);
     const neighbourhood = gatherNeighbours(knowledge, pattern, relevance.affinities(row.features), row.self);
     const gradient = new Float64Array(neighbourhood.rows.length);
     walkAnswer(knowledge, neighbourhood, row, (symbol) => {
