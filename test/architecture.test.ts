@@ -74,7 +74,7 @@ describe('imports point inwards', () => {
 });
 
 describe('the core stays general', () => {
-  it('names no recipe outside src/recipes and the client'"'"'s examples', () => {
+  it('names no recipe outside src/recipes and the examples of the client', () => {
     const names = [...loadRecipes(join(root, 'recipes')).keys()].filter((name) => name !== 'conversation');
     const quoted = new RegExp(`['"\`](${names.join('|')})['"\`]`);
     const offenders = sources

@@ -18,13 +18,18 @@ export function runningStack(home?: string): StackFile {
  */
 export function commandConfig({ home, offline = false }: { home?: string; offline?: boolean } = {}): Config {
   try {
-    return loadConfig({ ...environmentOfStack(home, offline), ...process.env });
+    return loadConfig({ ...environmentOfStack(home, offline), ...withoutEmpty(process.env) });
   } catch (error) {
     throw new CommandFailure(
       `${(error as Error).message}\nRemedy: start the stack with "anneal up", or set these variables (see .env.example).`,
       exitCodes.badInput,
     );
   }
+}
+
+/** An empty variable, as .env.example has some, says nothing. */
+function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
 }
 
 /** Variables that lead a worker or a command to the running stack; none when nothing runs. */

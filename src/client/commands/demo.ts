@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { runDemo } from '../demo/demo.js';
 import { withInterruption } from '../interruption.js';
 
 export function demoCommand(): Command {
@@ -16,6 +15,9 @@ Examples:
   anneal demo --keep`,
     )
     .action(({ keep = false }: { keep?: boolean }) =>
-      withInterruption((signal) => runDemo({ keep, signal, print: (line) => console.log(line) })),
+      withInterruption(async (signal) => {
+        const { runDemo } = await import('../demo/demo.js');
+        await runDemo({ keep, signal, print: (line) => console.log(line) });
+      }),
     );
 }

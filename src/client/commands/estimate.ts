@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { formatUsd } from '../../domain/money.js';
-import { estimateRun, type RunEstimate } from '../estimate-run.js';
+import type { RunEstimate } from '../estimate-run.js';
 import { readRunSpec } from '../run-spec-file.js';
 
 export function estimateCommand(directory: string): Command {
@@ -19,7 +19,9 @@ Examples:
   echo '{"recipe":"stylist"}' | anneal estimate - --json | jq .totalUsd`,
     )
     .action(async (file: string, options: { json?: true }) => {
-      const estimate = await estimateRun(readRunSpec(file, directory));
+      const input = readRunSpec(file, directory);
+      const { estimateRun } = await import('../estimate-run.js');
+      const estimate = await estimateRun(input);
       console.log(options.json ? JSON.stringify(estimate, null, 2) : summary(estimate));
     });
 }

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { isJsonObject } from '../../domain/json.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
-import { resolveOffline } from '../resolve-offline.js';
 import { readRunSpec } from '../run-spec-file.js';
 
 export function explainCommand(directory: string): Command {
@@ -18,8 +17,10 @@ Examples:
   anneal explain run.json
   echo '{"recipe":"stylist"}' | anneal explain - --json`,
     )
-    .action((file: string, options: { json?: true }) => {
-      const spec = withoutRun(resolveOffline(readRunSpec(file, directory)));
+    .action(async (file: string, options: { json?: true }) => {
+      const input = readRunSpec(file, directory);
+      const { resolveOffline } = await import('../resolve-offline.js');
+      const spec = withoutRun(resolveOffline(input));
       console.log(options.json ? JSON.stringify(spec, null, 2) : table(spec));
     });
 }

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { migrateToLatest } from '../../database/migrate.js';
 import { commandConfig } from '../stack-addresses.js';
 
 export function migrateCommand(): Command {
@@ -18,6 +17,7 @@ Examples:
     )
     .action(async (options: { databaseUrl?: string; json?: true }) => {
       const url = options.databaseUrl ?? commandConfig({ offline: true }).databaseUrl;
+      const { migrateToLatest } = await import('../../database/migrate.js');
       const report = await migrateToLatest(url);
       if (options.json) console.log(JSON.stringify(report));
       else if (report.applied.length === 0) console.log('The database is up to date.');

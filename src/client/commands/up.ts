@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { CommandFailure } from '../exit.js';
 import { aborted, withInterruption } from '../interruption.js';
 import { repositoryRoot } from '../repository-root.js';
-import { type Stack, startStack } from '../stack/stack.js';
+import type { Stack } from '../stack/stack.js';
 import { temporalCommandLine } from '../temporal-command.js';
 
 interface Options {
@@ -39,6 +39,7 @@ Examples:
 
 async function up(options: Options, signal: AbortSignal): Promise<void> {
   const print = options.json ? console.error : console.log;
+  const { startStack } = await import('../stack/stack.js');
   const stack = await startStack({
     home: options.home,
     clockScale: options.clockScale,

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { connectTemporal } from '../../workers/dependencies.js';
 import { CommandFailure } from '../exit.js';
 import { commandConfig, environmentOfStack } from '../stack-addresses.js';
 
@@ -24,7 +23,7 @@ Examples:
     .action(async ({ check = false }: { check?: boolean }) => {
       // Faults of the configuration are shown in one message before anything is started.
       const { taskQueue } = commandConfig({ offline: check });
-      for (const [name, value] of Object.entries(environmentOfStack())) process.env[name] ??= value;
+      for (const [name, value] of Object.entries(environmentOfStack())) process.env[name] ||= value;
       if (check) await checkPollers(taskQueue);
       else await import('../../workers/main.js');
     });
@@ -32,6 +31,7 @@ Examples:
 
 async function checkPollers(taskQueue: string): Promise<void> {
   const { TEMPORAL_ADDRESS = '127.0.0.1:7233', TEMPORAL_NAMESPACE = 'default' } = process.env;
+  const { connectTemporal } = await import('../../workers/dependencies.js');
   const client = await connectTemporal(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE).catch((error: Error) => {
     throw new CommandFailure(`Temporal at ${TEMPORAL_ADDRESS} cannot be reached (${error.message}).`);
   });
