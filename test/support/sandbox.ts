@@ -13,7 +13,7 @@ export interface TestSandbox {
 }
 
 /** An hour of the sandbox in a second, so that jobs and deployments take moments but still take time. */
-const clockScale = 3600;
+export const hourInASecond = 3600;
 
 const settings: SettingsOverride = {
   trainingHours: 1,
@@ -23,7 +23,10 @@ const settings: SettingsOverride = {
 };
 
 /** A local cloud of one's own, on a free port, thrown away afterwards. */
-export async function startTestSandbox(override: SettingsOverride = {}): Promise<TestSandbox> {
+export async function startTestSandbox(
+  override: SettingsOverride = {},
+  clockScale: number = hourInASecond,
+): Promise<TestSandbox> {
   const stateDirectory = await mkdtemp(join(tmpdir(), 'anneal-test-sandbox-'));
   const sandbox = await startSandbox({
     stateDirectory,

@@ -1,18 +1,31 @@
 import { randomBytes } from 'node:crypto';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
+import type { AwsClients } from '../../src/aws/clients.js';
 import type { RunResult, RunStatus } from '../../src/domain/run-state.js';
-import type { LedgerEntry, SandboxResource, SandboxState } from '../../src/sandbox/admin.js';
+import type {
+  LedgerEntry,
+  SandboxClockChange,
+  SandboxMetrics,
+  SandboxResource,
+  SandboxState,
+} from '../../src/sandbox/admin.js';
 import type { SettingsOverride } from '../../src/sandbox/settings.js';
 import { loadConfig } from '../../src/workers/config.js';
 import { connectTemporal, createDependencies, type Dependencies } from '../../src/workers/dependencies.js';
 import { createWorker } from '../../src/workers/worker.js';
 import { statusQuery, type WorkflowType } from '../../src/workflows/messages.js';
 import { createTestDatabase } from './postgres.js';
-import { startTestSandbox } from './sandbox.js';
+import { hourInASecond, startTestSandbox } from './sandbox.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** How a workflow ended: its result, or its failure's type and message. */
+export type Ending<T = RunResult> =
+  | { readonly closed: 'completed'; readonly result: T }
+  | { readonly closed: 'failed' | 'cancelled' | 'terminated'; readonly type: string; readonly message: string };
 
 /** A whole Anneal for one test file: own worker, own task queue, own database, own local cloud. */
 export interface TestService {
@@ -20,16 +33,27 @@ export interface TestService {
   readonly dependencies: Dependencies;
   readonly taskQueue: string;
   readonly endpoint: string;
+  /** What a worker process of its own would find in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The clients of somebody else in the same cloud account. */
+  readonly stranger: AwsClients;
   /** A model name that no other test uses. */
   newModel(): string;
   start(type: WorkflowType | string, input?: unknown, workflowId?: string): Promise<WorkflowHandle>;
-  /** Runs a workflow to its end. */
-  execute(type: WorkflowType, input: unknown): Promise<RunResult>;
+  /** Runs a workflow to its end, which must be a result. */
+  execute<T = RunResult>(type: WorkflowType, input: unknown, workflowId?: string): Promise<T>;
+  /** Runs a workflow to its end, whatever that is. */
+  run<T = RunResult>(type: WorkflowType | string, input?: unknown): Promise<Ending<T>>;
+  endOf<T = RunResult>(handle: WorkflowHandle): Promise<Ending<T>>;
   /** Waits until a run's status satisfies the condition. */
   awaitStatus(handle: WorkflowHandle, condition: (status: RunStatus) => boolean): Promise<RunStatus>;
   /** What the local cloud has now that costs money. */
   live(): Promise<SandboxResource[]>;
+  state(): Promise<SandboxState>;
   ledger(): Promise<readonly LedgerEntry[]>;
+  metrics(): Promise<SandboxMetrics>;
+  /** Sandbox seconds in a real second from now on. */
+  setClock(scale: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,25 +61,53 @@ export interface TestServiceOptions {
   readonly sandbox?: SettingsOverride;
   /** Seconds between polls. */
   readonly pollSeconds?: number;
+  /** Sandbox seconds in a real second. */
+  readonly clockScale?: number;
+  /** False where the test brings workers of its own. */
+  readonly worker?: boolean;
 }
 
 /** Starts everything that a lifecycle needs, through the production code path. */
 export async function startService(options: TestServiceOptions = {}): Promise<TestService> {
-  const sandbox = await startTestSandbox(options.sandbox);
+  const sandbox = await startTestSandbox(options.sandbox, options.clockScale ?? hourInASecond);
   const { databaseUrl, drop } = await createTestDatabase();
   const taskQueue = `test-${randomBytes(5).toString('hex')}`;
   const address = inject('temporalAddress');
   const poll = options.pollSeconds ?? 0.2;
-  const config = loadConfig({
+  const environment = {
     ANNEAL_CLOUD: 'sandbox',
     ANNEAL_AWS_ENDPOINT: sandbox.endpoint,
     DATABASE_URL: databaseUrl,
     ANNEAL_TASK_QUEUE: taskQueue,
     ANNEAL_LEASE_WATCH_SECONDS: '0.5',
     ANNEAL_WAITING_SECONDS: `${poll},${poll},${poll}`,
-  });
-  const dependencies = await createDependencies(config);
-  const connection = await NativeConnection.connect({ address });
+  };
+  const dependencies = await createDependencies(loadConfig(environment));
+  const stopWorker = options.worker === false ? async () => {} : await runWorker(dependencies, taskQueue);
+  const client = await connectTemporal(address, 'default');
+  return {
+    client,
+    dependencies,
+    taskQueue,
+    endpoint: sandbox.endpoint,
+    environment,
+    stranger: sandbox.newClients(),
+    newModel: () => `model-${randomBytes(4).toString('hex')}`,
+    ...runner(client, taskQueue),
+    ...cloud(sandbox.endpoint),
+    stop: async () => {
+      await stopWorker();
+      await client.connection.close();
+      await dependencies.close();
+      await sandbox.close();
+      await drop();
+    },
+  };
+}
+
+/** Runs a worker in this process; returns what ends it. */
+export async function runWorker(dependencies: Dependencies, taskQueue: string): Promise<() => Promise<void>> {
+  const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   const worker = await createWorker(dependencies, {
     connection,
     namespace: 'default',
@@ -63,36 +115,24 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
     bundlePath: inject('bundlePath'),
   });
   const running = worker.run();
-  const client = await connectTemporal(address, 'default');
-  return {
-    client,
-    dependencies,
-    taskQueue,
-    endpoint: sandbox.endpoint,
-    newModel: () => `model-${randomBytes(4).toString('hex')}`,
-    ...runner(client, taskQueue),
-    live: async () => {
-      const { resources } = await admin<SandboxState>(sandbox.endpoint, 'state');
-      return resources.filter(isLiveAndPaid);
-    },
-    ledger: async () => (await admin<{ entries: LedgerEntry[] }>(sandbox.endpoint, 'ledger')).entries,
-    stop: async () => {
-      await shutDown(worker, running);
-      await client.connection.close();
-      await dependencies.close();
-      await connection.close();
-      await sandbox.close();
-      await drop();
-    },
+  return async () => {
+    await shutDown(worker, running);
+    await connection.close();
   };
 }
 
-function runner(client: Client, taskQueue: string): Pick<TestService, 'start' | 'execute' | 'awaitStatus'> {
+function runner(
+  client: Client,
+  taskQueue: string,
+): Pick<TestService, 'start' | 'execute' | 'run' | 'endOf' | 'awaitStatus'> {
   const start = (type: string, input?: unknown, workflowId = `test/${randomBytes(6).toString('hex')}`) =>
     client.workflow.start(type, { taskQueue, workflowId, args: input === undefined ? [] : [input] });
   return {
     start,
-    execute: async (type, input) => (await (await start(type, input)).result()) as RunResult,
+    execute: async <T>(type: WorkflowType, input: unknown, workflowId?: string) =>
+      (await (await start(type, input, workflowId)).result()) as T,
+    run: async <T>(type: string, input?: unknown) => endOf<T>(await start(type, input)),
+    endOf,
     awaitStatus: async (handle, condition) => {
       const deadline = Date.now() + 30_000;
       for (;;) {
@@ -103,6 +143,39 @@ function runner(client: Client, taskQueue: string): Pick<TestService, 'start' | 
       }
     },
   };
+}
+
+function cloud(endpoint: string): Pick<TestService, 'live' | 'state' | 'ledger' | 'metrics' | 'setClock'> {
+  const state = () => admin<SandboxState>(endpoint, 'state');
+  return {
+    state,
+    live: async () => (await state()).resources.filter(isLiveAndPaid),
+    ledger: async () => (await admin<{ entries: LedgerEntry[] }>(endpoint, 'ledger')).entries,
+    metrics: () => admin<SandboxMetrics>(endpoint, 'metrics'),
+    setClock: async (scale) => {
+      const body = JSON.stringify({ scale } satisfies SandboxClockChange);
+      const { ok } = await fetch(`${endpoint}/_anneal/clock`, { method: 'POST', body });
+      if (!ok) throw new Error(`The sandbox refused the clock scale ${scale}`);
+    },
+  };
+}
+
+async function endOf<T>(handle: WorkflowHandle): Promise<Ending<T>> {
+  try {
+    return { closed: 'completed', result: (await handle.result()) as T };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    const reason = cause instanceof ActivityFailure ? cause.cause : cause;
+    const type = reason instanceof ApplicationFailure ? (reason.type ?? '') : '';
+    const { name } = (await handle.describe()).status;
+    const closed = name === 'TERMINATED' ? 'terminated' : isCancelled(cause) ? 'cancelled' : 'failed';
+    return { closed, type, message: reason?.message ?? '' };
+  }
+}
+
+function isCancelled(cause: unknown): boolean {
+  return cause instanceof CancelledFailure;
 }
 
 async function shutDown(worker: Worker, running: Promise<void>): Promise<void> {

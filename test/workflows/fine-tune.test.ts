@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectInvariants } from '../support/invariants.js';
+import { conversation, stylist } from '../support/run-specs.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
@@ -7,19 +9,10 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-/** A stylist lifecycle that is small enough for a test and still passes its gate. */
-const small = (model: string, more: object = {}) => ({
-  recipe: 'stylist',
-  model,
-  dataset: { source: { kind: 'builder', records: 400 } },
-  validation: { samples: 100 },
-  ...more,
-});
-
 describe('fineTune', () => {
   it('takes a model from data to champion and leaves only the champion billing', async () => {
     const model = service.newModel();
-    const result = await service.execute('fineTune', small(model));
+    const result = await service.execute('fineTune', stylist(model));
     expect(result).toMatchObject({
       outcome: 'promoted',
       verdict: 'passed',
@@ -29,5 +22,13 @@ describe('fineTune', () => {
     });
     const live = await service.live();
     expect(live.map(({ kind }) => kind).sort()).toEqual(['customModel', 'deployment']);
+    await expectInvariants(service, model);
+  });
+
+  it('conversation', async () => {
+    const model = service.newModel();
+    const result = await service.execute('fineTune', conversation(model));
+    expect(result).toMatchObject({ outcome: 'promoted' });
+    await expectInvariants(service, model);
   });
 });

@@ -20,7 +20,7 @@ export function upCommand(): Command {
   return new Command('up')
     .description('Starts Temporal with its Web UI, Postgres, the local cloud and a worker, until Ctrl-C.')
     .option('--home <folder>', 'where all state lies (default: ANNEAL_HOME or .anneal)')
-    .option('--clock-scale <number>', "seconds of the local cloud's time in a real second", positive, 60)
+    .option('--clock-scale <number>', "seconds of the local cloud's time in a real second", positive, 360)
     .option('--database-url <url>', 'a Postgres of your own instead of the embedded one')
     .option('--json', 'print one line of JSON when everything is ready, as in stack.json')
     .addHelpText(

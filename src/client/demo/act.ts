@@ -30,7 +30,7 @@ export class Stage {
     readonly print: (line: string) => void,
     readonly signal: AbortSignal,
   ) {
-    this.temporal = new TemporalCommand(stack, print);
+    this.temporal = new TemporalCommand(stack, print, signal);
   }
 
   /** Starts a lifecycle with the `temporal` CLI and follows it to its end. */

@@ -1,4 +1,6 @@
 import { join, relative } from 'node:path';
+import { formatProblem } from '../../domain/dataset/problem.js';
+import type { DatasetProblem } from '../../domain/dataset.js';
 import { repositoryRoot } from '../repository-root.js';
 import { require, type Stage } from './act.js';
 import { writeBrokenFile } from './data-files.js';
@@ -10,11 +12,16 @@ export async function badData(stage: Stage): Promise<void> {
   print('\nAct 3: bad data\n');
   const path = relative(repositoryRoot, writeBrokenFile(join(stack.home.path, 'data'), recipe));
   const before = (await stage.ledger()).length;
-  const { closed, failure } = await stage.fineTune('fine-tune/bad-data', 'A file with broken lines', {
-    recipe: recipe.name,
-    dataset: { source: { kind: 'file', path } },
-  });
-  print(`\n  ${closed}:\n${indent(failure ?? '')}`);
+  const { closed, failure, details } = await stage.fineTune(
+    'fine-tune/bad-data',
+    'A file with broken lines',
+    {
+      recipe: recipe.name,
+      dataset: { source: { kind: 'file', path } },
+    },
+  );
+  print(`\n  ${closed}, before a cent was spent:`);
+  for (const problem of details as readonly DatasetProblem[]) print(indent(formatProblem(problem)));
   require(closed === 'FAILED' && (failure ?? '').startsWith('DatasetRejected'), 'the file is refused');
   require((await stage.ledger()).length === before, 'nothing was bought');
   stage.summaries.push({ run: 'bad data', outcome: 'refused', verdict: '-', spendUsd: 0, report: '' });

@@ -1,11 +1,11 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatUsd } from '../../domain/money.js';
 import { loadRecipes } from '../../recipes/registry.js';
 import { connectTemporal } from '../../workers/dependencies.js';
 import { repositoryRoot } from '../repository-root.js';
-import { homeAt } from '../stack/home.js';
 import { type Stack, startStack } from '../stack/stack.js';
+import { StackInterrupted } from '../stack/stack-error.js';
 import { type ActSummary, Stage } from './act.js';
 import { badCandidate } from './bad-candidate.js';
 import { badData } from './bad-data.js';
@@ -47,6 +47,8 @@ export async function runDemo({ keep, signal, print }: DemoOptions): Promise<voi
       await client.connection.close();
     }
     if (keep) await waitForInterrupt(stack, signal, print);
+  } catch (error) {
+    throw signal.aborted ? new StackInterrupted() : error;
   } finally {
     await stack.stop();
   }
@@ -54,16 +56,14 @@ export async function runDemo({ keep, signal, print }: DemoOptions): Promise<voi
 
 /** The demo's state is its own: every showing starts with an empty cloud and an empty registry. */
 async function startFresh(home: string, signal: AbortSignal, print: (line: string) => void): Promise<Stack> {
-  const options = {
+  return startStack({
     home,
+    fresh: true,
     clockScale,
     signal,
-    onProgress: (line: string) => print(`  ${line}`),
+    onProgress: (line) => print(`  ${line}`),
     environment: { ANNEAL_WAITING_SECONDS: '1,1,1', ANNEAL_LEASE_WATCH_SECONDS: '2' },
-  };
-  const { path } = homeAt(home);
-  rmSync(path, { recursive: true, force: true });
-  return startStack(options);
+  });
 }
 
 async function printSummary(stage: Stage, startedAt: number): Promise<void> {

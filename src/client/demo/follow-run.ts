@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { ApplicationFailure, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { RunResult, RunStatus } from '../../domain/run-state.js';
 import { statusQuery } from '../../workflows/messages.js';
 
@@ -7,6 +7,8 @@ export interface Followed {
   readonly closed: WorkflowExecutionDescription['status']['name'];
   readonly result: RunResult | null;
   readonly failure: string | null;
+  /** What the failure carries for scripts, for instance each problem of a dataset. */
+  readonly details: readonly unknown[];
 }
 
 export interface FollowOptions {
@@ -63,9 +65,10 @@ function waitingLines({ raw }: WorkflowExecutionDescription): string[] {
 async function outcome({ client, workflowId }: FollowOptions, closed: Followed['closed']): Promise<Followed> {
   try {
     const result = (await client.workflow.getHandle(workflowId).result()) as RunResult;
-    return { closed, result, failure: null };
+    return { closed, result, failure: null, details: [] };
   } catch (error) {
     const cause = error instanceof Error ? error.cause : null;
-    return { closed, result: null, failure: cause instanceof Error ? cause.message : String(error) };
+    const details = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
+    return { closed, result: null, failure: cause instanceof Error ? cause.message : String(error), details };
   }
 }

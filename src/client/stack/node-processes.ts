@@ -12,13 +12,14 @@ const usualSandboxPort = 4570;
 /** Starts the local cloud; returns its endpoint. */
 export async function startSandbox(
   launcher: Launcher,
-  clockScale: number,
+  { clockScale, trainingHours }: { clockScale: number; trainingHours?: number | undefined },
   signal?: AbortSignal,
 ): Promise<string> {
   mkdirSync(launcher.home.cloud, { recursive: true });
   return withPortRetries(async (attempt) => {
     const port = await freePort(attempt === 0 ? usualSandboxPort : null);
     const options = ['--port', port, '--state-directory', launcher.home.cloud, '--clock-scale', clockScale];
+    if (trainingHours !== undefined) options.push('--training-hours', trainingHours);
     const sandbox = await launcher.start({
       name: 'sandbox',
       ...typeScript('src/sandbox/main.ts', options.map(String)),

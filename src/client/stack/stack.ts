@@ -21,6 +21,8 @@ export interface StackOptions {
   readonly fresh?: boolean | undefined;
   /** Sandbox seconds per real second, for the local cloud's clock. */
   readonly clockScale?: number | undefined;
+  /** How long each training job of the local cloud takes, in its own hours; by tokens unless given. */
+  readonly trainingHours?: number | undefined;
   /** A Postgres of your own instead of the embedded one. */
   readonly databaseUrl?: string | undefined;
   /** Environment variables for the worker, for instance ANNEAL_WAITING_SECONDS. */
@@ -98,7 +100,10 @@ async function startParts(
       timed('Postgres', () => startDatabase(launcher, options, signal)),
       options.withSandbox === false
         ? Promise.resolve(null)
-        : timed('Local cloud', () => startSandbox(launcher, options.clockScale ?? defaultClockScale, signal)),
+        : timed('Local cloud', () => {
+            const { clockScale = defaultClockScale, trainingHours } = options;
+            return startSandbox(launcher, { clockScale, trainingHours }, signal);
+          }),
     ].map((part) => abortOthersOnFailure<unknown>(part, failed)),
   );
   throwFirstFailure(results);

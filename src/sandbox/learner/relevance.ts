@@ -6,8 +6,8 @@ export const ANSWER_SHARPNESS = 8;
 
 const REFERENCES_MAX = 1_500;
 const QUERIES_MAX = 3_000;
-const BATCH = 24;
-const DECAY = 0.002;
+const BATCH = 48;
+const DECAY = 0.004;
 const STEP_MAX = 1.5;
 const AFFINITY_RATE = 0.005;
 const AFFINITY_MAX = 3;
@@ -169,7 +169,7 @@ export class Relevance {
       const seen = visits[feature] as number;
       if (seen === 0) continue;
       const weight = this.weights[feature] as number;
-      const change = rate * ((gradient[feature] as number) / (seen + 4) - DECAY * weight);
+      const change = rate * ((gradient[feature] as number) / (seen + 8) - DECAY * weight);
       this.weights[feature] = weight + Math.max(-STEP_MAX, Math.min(STEP_MAX, change));
       gradient[feature] = 0;
       visits[feature] = 0;
