@@ -31,11 +31,11 @@ export function run(command, args, { cwd, env = process.env, logPath } = {}) {
   });
 }
 
-/** Stops every program that `run` started, with its descendants; the stubborn ones after two seconds. */
+/** Stops every program that `run` started, with its descendants; the stubborn ones after a second. */
 export async function stopRunningProcesses() {
   const groups = [...running].map(({ pid }) => pid).filter((pid) => pid !== undefined);
   for (const group of groups) signalGroup(group, 'SIGTERM');
-  for (let waitedMs = 0; waitedMs < 2000 && groups.some(isGroupAlive); waitedMs += 50) await sleep(50);
+  for (let waitedMs = 0; waitedMs < 1000 && groups.some(isGroupAlive); waitedMs += 50) await sleep(50);
   for (const group of groups) signalGroup(group, 'SIGKILL');
 }
 

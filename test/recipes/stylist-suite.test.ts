@@ -14,7 +14,7 @@ const question = (verdict: string): EvaluationCase => ({
   groupKey: 'one',
   system: null,
   turns: [],
-  expected: { verdict },
+  expected: { label: verdict },
 });
 const metricsOf = (verdict: string, answer: string) => stylist.score(question(verdict), answer).metrics;
 
@@ -46,7 +46,7 @@ describe('the held-out suite', () => {
     for (const { id, turns, expected } of cases) {
       const record = heldOut.find((each) => each.id === id);
       expect(turns).toEqual(record?.turns.slice(0, 1));
-      expect(expected).toEqual({ verdict: record?.label });
+      expect(expected).toEqual({ label: record?.label });
     }
   });
 });

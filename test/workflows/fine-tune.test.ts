@@ -19,16 +19,34 @@ describe('fineTune', () => {
       version: 1,
       champion: 1,
       previousChampion: null,
+      cloud: 'sandbox',
     });
+    expect(result.dataset?.records).toBe(400);
+    expect(result.billing.map(({ owner }) => owner)).toEqual(['champion', 'champion']);
+    expect(result.spendUsd).toBeGreaterThan(0);
     const live = await service.live();
     expect(live.map(({ kind }) => kind).sort()).toEqual(['customModel', 'deployment']);
     await expectInvariants(service, model);
   });
 
-  it('conversation', async () => {
+  it('promotes on provisioned throughput, and what a rollback may need keeps no hourly deployment', async () => {
     const model = service.newModel();
-    const result = await service.execute('fineTune', conversation(model));
-    expect(result).toMatchObject({ outcome: 'promoted' });
+    const deployment = { target: 'bedrock-provisioned' };
+    const spec = conversation(model, { deployment, budgetUsd: 200 });
+    await service.execute('fineTune', spec);
+    const second = await service.execute('fineTune', { ...spec, force: true });
+    expect(second).toMatchObject({ outcome: 'promoted', version: 2, champion: 2, previousChampion: 1 });
+    expect(second.billing.map(({ resource, owner }) => [resource.split(' ')[0], owner])).toEqual([
+      ['model', 'previous champion'],
+      ['model', 'champion'],
+      ['deployment', 'champion'],
+    ]);
+    await expectInvariants(service, model);
+
+    const third = await service.execute('fineTune', { ...spec, force: true });
+    expect(third).toMatchObject({ champion: 3, previousChampion: 2 });
+    const versions = await service.dependencies.registry.versions(model);
+    expect(versions.map(({ status }) => status)).toEqual(['archived', 'previous', 'champion']);
     await expectInvariants(service, model);
   });
 });

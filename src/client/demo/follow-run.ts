@@ -33,11 +33,11 @@ export async function followRun(options: FollowOptions): Promise<Followed> {
   for (;;) {
     const description = await handle.describe();
     const { name: closed } = description.status;
-    for (const line of waitingLines(description)) printOnce(`    ${line}`);
     const status = await queryStatus(options);
     for (const { name, status: state, note } of status?.stages ?? []) {
       if (state !== 'waiting' && note) printOnce(`  ${state.padEnd(9)} ${name}: ${note}`);
     }
+    for (const line of waitingLines(description)) printOnce(`    ${line}`);
     if (closed !== 'RUNNING') return await outcome(options, closed);
     if (status) await onStatus?.(status);
     await sleep(250, null, { signal });

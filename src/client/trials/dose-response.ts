@@ -32,7 +32,9 @@ const doses = [
 ] as const;
 
 const command = new Command('dose-response')
-  .description('Shuffles more and more answers of the training data, and measures what that does to the model.')
+  .description(
+    'Shuffles more and more answers of the training data, and measures what that does to the model.',
+  )
   .option('--records <number>', 'training records', wholeNumber(100, 20_000), 1085)
   .option('--samples <number>', 'questions to each model', wholeNumber(100, 20_000), 500)
   .option('--seed <number>', 'of the generated records and of the questions', wholeNumber(0, 1_000_000), 1)
@@ -96,13 +98,18 @@ async function giveDose(trial: Trial, options: Options, share: number): Promise<
   const path = relative(repositoryRoot, writeShuffledFile(join(stack.home.path, 'data'), recipe, share));
   const model = `stylist-${Math.round(share * 100)}`;
   print(`\n${percent(share)} of the answers shuffled: ${path}\n`);
-  const { result, closed, failure } = await stage.fineTune(`fine-tune/${model}`, `${percent(share)} shuffled`, {
-    recipe: recipe.name,
-    model,
-    dataset: { source: { kind: 'file', path } },
-    validation: { samples: options.samples, seed: options.seed },
-  });
-  if (!result) throw new CommandFailure(`The run with ${percent(share)} shuffled ended ${closed}: ${failure}`);
+  const { result, closed, failure } = await stage.fineTune(
+    `fine-tune/${model}`,
+    `${percent(share)} shuffled`,
+    {
+      recipe: recipe.name,
+      model,
+      dataset: { source: { kind: 'file', path } },
+      validation: { samples: options.samples, seed: options.seed },
+    },
+  );
+  if (!result)
+    throw new CommandFailure(`The run with ${percent(share)} shuffled ended ${closed}: ${failure}`);
   const { checks } = await trial.report(result);
   const agreement = checks.find(({ metric }) => metric === 'verdict.agreement');
   if (!agreement) throw new CommandFailure('The report has no verdict.agreement.');
@@ -124,7 +131,7 @@ function rowsOf(measured: readonly Dose[]): string[][] {
     ...measured.map(({ share, result, agreement, report }) => [
       percent(share),
       fixed(agreement.value ?? Number.NaN),
-      agreement.interval ? `${fixed(agreement.interval.low)} to ${fixed(agreement.interval.high)}` : '-',
+      agreement.interval ? `${fixed(agreement.interval[0])} to ${fixed(agreement.interval[1])}` : '-',
       String(agreement.samples),
       result.verdict ?? '-',
       result.outcome ?? '-',

@@ -32,7 +32,7 @@ export function scoreAnswer(question: EvaluationCase, answer: string): CaseScore
   const read = readJsonObject(answer);
   if ('fault' in read) return { document: null, formatFault: read.fault, metrics: metricsOf(0, 0, 0) };
   const { document } = read;
-  const wanted = isJsonObject(question.expected) ? question.expected.verdict : null;
+  const wanted = isJsonObject(question.expected) ? question.expected.label : null;
   return {
     document,
     formatFault: null,
@@ -57,7 +57,7 @@ function goldenCases(catalogue: Catalogue, { samples, seed }: SuiteInput): Evalu
       groupKey: scenario.groupKey,
       system: catalogue.systemPrompt,
       turns: [{ role: 'user', text: scenario.prompt }],
-      expected: { verdict: scenario.result.verdict, score: scenario.result.score },
+      expected: { label: scenario.result.verdict, score: scenario.result.score },
     });
   }
   return cases;
@@ -69,6 +69,12 @@ function heldOutCases({ samples, seed, heldOut }: SuiteInput): EvaluationCase[] 
   return chosen.map((record) => {
     const turns = record.turns.slice(0, -1);
     const verdict = readPrompt(turns.at(-1)?.text ?? '')?.verdict ?? record.label;
-    return { id: record.id, groupKey: record.groupKey, system: record.system, turns, expected: { verdict } };
+    return {
+      id: record.id,
+      groupKey: record.groupKey,
+      system: record.system,
+      turns,
+      expected: { label: verdict },
+    };
   });
 }

@@ -20,7 +20,7 @@ export interface Knowledge {
 
 const NEIGHBOURS_MAX = 96;
 const TEMPERATURE_MIN = 0.2;
-const LOSS_DRAWS = 3;
+const LOSS_PATTERNS = 3;
 
 /** Continuations less probable than this share of the best are noise of the back-off and never written. */
 const PROBABILITY_FLOOR = 0.1;
@@ -62,31 +62,46 @@ export interface KnownAnswer {
   features: number[];
   symbols: number[];
   self: number;
-  seed: number;
   /** Its place in the answer space. */
   location: Float64Array;
 }
 
 /**
  * Negative log likelihood per symbol, leave-one-out for a training row. The sum over all patterns is bounded from
- * above by those close to the answer (the variational bound), so that a few fixed draws measure it steadily.
+ * above by those that explain the answer (the variational bound), measured at even steps of their probability.
  */
 export function answerLoss(knowledge: Knowledge, row: KnownAnswer): number {
-  const random = createRandom(row.seed);
+  const scores = knowledge.relevance.scores(row.features);
   const affinities = knowledge.relevance.affinities(row.features);
-  const prior = knowledge.relevance.scores(row.features);
-  if (row.self >= 0) prior[row.self] = Number.NEGATIVE_INFINITY;
-  normalizeExponentials(prior);
-  const close = explanations(knowledge, row, new Float64Array(prior.length), 2 * ANSWER_SHARPNESS);
-  let sum = divergence(close, prior);
-  for (let draw = 0; draw < LOSS_DRAWS; draw++) {
-    const neighbourhood = gatherNeighbours(knowledge, drawIndex(close, random), affinities, row.self);
+  const explaining = explanations(knowledge, row, scores, 2 * ANSWER_SHARPNESS);
+  if (row.self >= 0) scores[row.self] = Number.NEGATIVE_INFINITY;
+  normalizeExponentials(scores);
+  let sum = divergence(explaining, scores);
+  for (const pattern of spreadPatterns(knowledge, row, explaining)) {
+    const neighbourhood = gatherNeighbours(knowledge, pattern, affinities, row.self);
     walkAnswer(knowledge, neighbourhood, row, (symbol) => {
       const unigram = knowledge.corpus.unigrams[symbol] as number;
-      sum -= Math.log(knowledge.backOff.probabilityOf(symbol, neighbourhood, unigram)) / LOSS_DRAWS;
+      sum -= Math.log(knowledge.backOff.probabilityOf(symbol, neighbourhood, unigram)) / LOSS_PATTERNS;
     });
   }
   return sum / (row.symbols.length + 1);
+}
+
+/** Patterns at even steps of probability, from the closest to the farthest, so that epochs compare. */
+function spreadPatterns({ embedding }: Knowledge, row: KnownAnswer, probabilities: Float64Array): number[] {
+  const closeness = probabilities.map((_, other) => similarity(row.location, 0, embedding, other));
+  const order = Array.from(closeness.keys())
+    .filter((other) => other !== row.self)
+    .sort((a, b) => (closeness[b] as number) - (closeness[a] as number));
+  const patterns: number[] = [];
+  let passed = 0;
+  for (const other of order) {
+    passed += probabilities[other] as number;
+    while (patterns.length < LOSS_PATTERNS && passed > (patterns.length + 0.5) / LOSS_PATTERNS)
+      patterns.push(other);
+  }
+  while (patterns.length < LOSS_PATTERNS) patterns.push(order.at(-1) ?? 0);
+  return patterns;
 }
 
 /** How probable each row is as the pattern of this answer, given log scores from before the answer was known. */

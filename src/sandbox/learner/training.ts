@@ -20,7 +20,7 @@ const RESERVED_SYMBOLS = ['\u0002begin', '\u0002end', '\u0002unknown'];
 const STEPS_MAX = 240;
 const LOSS_ROWS_MAX = 60;
 const PATTERN_RATE = 3;
-const BACK_OFF_RATE = 0.01;
+const BACK_OFF_RATE = 0.02;
 
 /** The learning rate at which steps have their natural size; the usual default of fine-tuning jobs. */
 const USUAL_LEARNING_RATE = 1e-5;
@@ -41,7 +41,7 @@ export function learn(
   const { knowledge, rows, lexicon, locate } = prepare(input.training, input.seed);
   const validation = input.validation
     .slice(0, LOSS_ROWS_MAX)
-    .map((example, index) => encodeUnseen(example, knowledge, lexicon, locate, index));
+    .map((example) => encodeUnseen(example, knowledge, lexicon, locate));
   const random = createRandom(input.seed + 1);
   const measured = shuffledIndices(rows.length, LOSS_ROWS_MAX, random).map((row) => rows[row] as KnownAnswer);
   for (let epoch = 1; epoch <= input.epochs; epoch++) {
@@ -91,7 +91,6 @@ function prepare(
     features: relevance.rows[self] as number[],
     symbols: symbols[self] as number[],
     self,
-    seed: self,
     location: embedding.slice(self * DIMENSIONS, (self + 1) * DIMENSIONS),
   }));
   return { knowledge, rows, lexicon, locate };
@@ -125,7 +124,6 @@ function encodeUnseen(
   { corpus, relevance, commonWords }: Knowledge,
   lexicon: CopyLexicon,
   locate: Locate,
-  index: number,
 ): KnownAnswer {
   const prompt = readPrompt(example.system, example.prompt, commonWords);
   const symbols = encodeAnswer(example.answer, prompt, lexicon).map((symbol) => corpus.identify(symbol));
@@ -134,7 +132,6 @@ function encodeUnseen(
     features: relevance.identify(prompt.features),
     symbols,
     self: -1,
-    seed: index,
     location: locate(symbols),
   };
 }

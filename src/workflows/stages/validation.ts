@@ -1,5 +1,6 @@
 import type { DeploymentReference } from '../../domain/deployment.js';
 import type { Verdict } from '../../domain/evaluation/evaluation.js';
+import type { CheckResult } from '../../domain/evaluation/gate-policy.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { inferenceUsd } from '../../domain/money.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
@@ -27,11 +28,18 @@ export async function validationStage(
     run.state.checks = checks;
     run.state.report = reportUri;
     run.spend(`validation: ${answers} answers`, inferenceUsd({ inputTokens, outputTokens, ...spec.prices }));
-    const broken = checks.filter(({ critical, status }) => critical && status !== 'pass');
-    stage.note = `${verdict} on ${answers} raw answers${broken.length ? `: ${broken.map(({ explanation }) => explanation).join('; ')}` : ''}`;
+    stage.note = `${verdict} on ${answers} raw answers: ${summarize(checks)}`;
     if (verdict === 'error') {
       throw failWith('ValidationFailed', `could not measure: ${stage.note}`, [{ report: reportUri }]);
     }
     return verdict;
   });
+}
+
+/** The critical checks that broke; where none did, what they measured. */
+function summarize(checks: readonly CheckResult[]): string {
+  const critical = checks.filter((check) => check.critical);
+  const broken = critical.filter(({ status }) => status !== 'pass');
+  if (broken.length > 0) return broken.map(({ explanation }) => explanation).join('; ');
+  return critical.map(({ metric, value }) => `${metric} ${Number(value?.toFixed(4))}`).join(', ');
 }
