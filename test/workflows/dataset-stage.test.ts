@@ -27,8 +27,7 @@ describe('the dataset stage of fineTune', () => {
     expect(ending).toMatchObject({ closed: 'failed', type: 'DatasetRejected' });
     const { message } = ending as { message: string };
     expect(message).toMatch(/^DatasetRejected: /);
-    expect(message).toContain('broken.jsonl');
-    expect(message).toMatch(/line 3\b/);
+    expect(message).toMatch(/broken\.jsonl:3 /);
     expect(message).toContain(`byte ${Buffer.byteLength(lines.slice(0, 2).join('\n')) + 1}`);
     await expectNothingBought(model);
   });
@@ -69,7 +68,7 @@ describe('the guardrails stage of fineTune', () => {
       headline: 'A dress to hide your problem areas',
       pinch: [
         { text: 'This dress will hide your problem areas', style: 'normal' },
-        { text: ' and make you look thinner.', style: 'strong' },
+        { text: ' and make you look thinner.', style: 'positive' },
       ],
     };
     const { builder } = service.dependencies.recipes.get('stylist') ?? {};
@@ -88,7 +87,7 @@ describe('the guardrails stage of fineTune', () => {
     const ending = await service.run('fineTune', stylist(model, fromFile(path)));
     expect(ending).toMatchObject({ closed: 'failed', type: 'DatasetRejected' });
     const { message } = ending as { message: string };
-    expect(message).toMatch(/line 7\b/);
+    expect(message).toMatch(/body-unsafe\.jsonl:7 /);
     expect(message).toMatch(/rule \d \(R\d/);
     expect(message).toMatch(/"[^"]*(problem area|hide|thinner)[^"]*"/i);
     await expectNothingBought(model);

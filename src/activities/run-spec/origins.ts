@@ -12,11 +12,13 @@ export function origins(input: RunSpec, recipe: Recipe): Record<string, string> 
   );
   return {
     recipe: 'your run spec',
+    recipeHash: "the recipe's files",
     model: given(input.model, ofRecipe),
     'dataset.source': given(input.dataset?.source, ofRecipe),
     'dataset.validationShare': given(input.dataset?.validationShare, ofRecipe),
     'training.provider': given(input.training?.provider, ofRecipe),
     'training.baseModel': given(input.training?.baseModel, ofRecipe),
+    'training.hyperparameters': 'provider',
     ...hyperparameters,
     'training.settings': given(input.training?.settings, 'provider'),
     conversion: 'this target needs none',

@@ -19,8 +19,8 @@ import { tokenize } from './tokens.js';
 const RESERVED_SYMBOLS = ['\u0002begin', '\u0002end', '\u0002unknown'];
 const STEPS_MAX = 240;
 const LOSS_ROWS_MAX = 60;
-const PATTERN_RATE = 3;
-const BACK_OFF_RATE = 0.02;
+const PATTERN_RATE = 4;
+const BACK_OFF_RATE = 0.06;
 
 /** The learning rate at which steps have their natural size; the usual default of fine-tuning jobs. */
 const USUAL_LEARNING_RATE = 1e-5;

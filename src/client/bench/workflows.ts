@@ -1,0 +1,33 @@
+import { proxyActivities, sleep } from '@temporalio/workflow';
+import type { BenchActivities } from './activities.js';
+
+export interface WaitInput {
+  readonly polls: number;
+  readonly betweenMs: number;
+}
+
+const poll = proxyActivities<BenchActivities>({
+  startToCloseTimeout: '60s',
+  scheduleToCloseTimeout: '1h',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/** Waits as Anneal does: one activity that throws to be retried. */
+export async function waitByRetry(input: WaitInput): Promise<void> {
+  await poll.lookUntilDone(input);
+}
+
+/** Waits as one would at first: look, sleep, look again. */
+export async function waitByTimer({ polls, betweenMs }: WaitInput): Promise<void> {
+  for (let look = 1; look < polls; look += 1) {
+    await poll.look();
+    await sleep(betweenMs);
+  }
+  await poll.look();
+}
+
+/** The smallest workflow that does something. */
+export async function hello(name: string): Promise<string> {
+  return poll.greet(name);
+}
