@@ -10,7 +10,7 @@ export const nameSchema = z
     'small letters and digits, with single dashes between them, for instance "my-model-2"',
   );
 
-const datasetSourceSchema = z.discriminatedUnion('kind', [
+export const datasetSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('builder'),
     backend: z.string().optional(),

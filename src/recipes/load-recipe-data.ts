@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type GatePolicy, gatePolicySchema } from '../domain/evaluation/gate-policy.js';
 import { PermanentFailure } from '../domain/failures.js';
 import { formatProblems, parseInput } from '../domain/parse-input.js';
-import { nameSchema, type RecipeDefaults } from '../domain/run-spec.js';
+import { datasetSourceSchema, nameSchema, type RecipeDefaults } from '../domain/run-spec.js';
 
 /** A recipe's data folder, read once and whole: later edits on disk change nothing until the next load. */
 export interface RecipeData {
@@ -59,24 +59,15 @@ export function readGatePolicies(data: RecipeData): Record<string, GatePolicy> {
   return Object.fromEntries(policies.map((policy) => [policy.id, policy]));
 }
 
-const sourceSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('builder'),
-    backend: z.string().optional(),
-    records: z.number().int().min(8).max(20_000).optional(),
-    seed: z.number().int().nonnegative().optional(),
-  }),
-  z.strictObject({ kind: z.literal('file'), path: z.string().min(1) }),
-  z.strictObject({ kind: z.literal('folder'), path: z.string().min(1) }),
-  z.strictObject({ kind: z.literal('manifest'), uri: z.string().startsWith('s3://') }),
-]);
-
 const recipeDefinitionSchema = z.strictObject({
   schema: z.literal('recipe/v1'),
   name: nameSchema,
   description: z.string().min(1),
   defaults: z.strictObject({
-    dataset: z.strictObject({ source: sourceSchema.nullable(), validationShare: z.number().min(0).max(0.5) }),
+    dataset: z.strictObject({
+      source: datasetSourceSchema.nullable(),
+      validationShare: z.number().min(0).max(0.5),
+    }),
     training: z.strictObject({
       provider: z.string().min(1),
       baseModel: z.string().min(1),

@@ -6,6 +6,7 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import {
   describeHolder,
@@ -27,7 +28,7 @@ import {
   recheckSignal,
   releaseUpdate,
 } from './messages.js';
-import { leaseActivities, leaseWatch, removal } from './proxies.js';
+import { leaseActivities, leaseWatch, registry, removal } from './proxies.js';
 
 /** A holder that was terminated may have a create in flight: look again after its longest possible life. */
 const createInFlightMs = 45_000;
@@ -98,12 +99,24 @@ class Lease {
     const measured = await removal.measureResource(this.resource);
     await removal.removeResource(this.resource);
     if (holderVanished && this.resource.kind !== 'model') {
+      await this.forget();
       await condition(() => false, createInFlightMs);
       await removal.removeResource(this.resource);
+      await this.forget();
     }
     this.report = measured;
     this.enter('released');
     return measured;
+  }
+
+  /** A holder that vanished cannot take what it left behind out of the registry. */
+  private async forget(): Promise<void> {
+    const { workflowId, firstExecutionRunId: runId } = workflowInfo();
+    await registry('Take it out of the registry').forgetDeleted(
+      { workflowId, runId },
+      this.resource,
+      'its holder vanished',
+    );
   }
 
   private hold(holder: LeaseHolder): LeaseView {

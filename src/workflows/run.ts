@@ -26,7 +26,7 @@ import {
 } from '../domain/run-state.js';
 import { failWith, toRunFailure } from './failures.js';
 import { approveUpdate, type Decision, rejectUpdate, statusQuery } from './messages.js';
-import { leaseReleases, leases } from './proxies.js';
+import { leaseReleases, leases, registry } from './proxies.js';
 
 interface Undo {
   readonly resource: LeasedResource;
@@ -83,7 +83,7 @@ export class Run {
     } catch (error) {
       const failure = toRunFailure(error, 'ValidationFailed');
       this.markEnd(failure);
-      await this.undoAll();
+      await this.forgetDeleted(await this.undoAll());
       upsertMemo({ undone: this.state.undone, spendUsd: toResult(this.state).spendUsd });
       this.show();
       throw this.withUndoReport(failure);
@@ -149,25 +149,34 @@ export class Run {
   }
 
   /** Deletes what this run bought, last in first out; reports what was done and what could not be. */
-  async undoAll(): Promise<void> {
+  async undoAll(): Promise<LeasedResource[]> {
+    const deleted: LeasedResource[] = [];
     await CancellationScope.nonCancellable(async () => {
       for (let undo = this.undos.pop(); undo; undo = this.undos.pop()) {
-        await this.release(undo.resource, this.holder, undo.what);
+        if (await this.release(undo.resource, this.holder, undo.what)) deleted.push(undo.resource);
       }
     });
+    return deleted;
   }
 
-  /** Gives one resource back through its lease and books what it cost. */
-  async release(resource: LeasedResource, holder: WorkflowHolder | ModelHolder, what: string): Promise<void> {
+  /** Gives one resource back through its lease and books what it cost; false when it could not be. */
+  async release(
+    resource: LeasedResource,
+    holder: WorkflowHolder | ModelHolder,
+    what: string,
+  ): Promise<boolean> {
+    let isGone = false;
     try {
       const report = await leaseReleases(what).releaseLease(resource, holder);
       const hours = report.billedHours === null ? '' : ` (${report.billedHours.toFixed(2)} h billed)`;
       if (report.usd > 0) this.spend(`${resource.kind} ${resource.name}${hours}`, report.usd);
       this.state.undone.push({ what: `${what}${hours}`, problem: null });
+      isGone = true;
     } catch (error) {
       this.state.undone.push({ what, problem: toRunFailure(error, 'TeardownIncomplete').message });
     }
     this.show();
+    return isGone;
   }
 
   /** Fails when something that a completed run should have deleted is still there. */
@@ -239,6 +248,16 @@ export class Run {
           this.state.undone.push({ what: `unlock ${lock.name}`, problem: String(error) });
         }),
     );
+  }
+
+  /** The registry follows the cloud: a version whose model or deployment is gone is no candidate any more. */
+  private async forgetDeleted(resources: readonly LeasedResource[]): Promise<void> {
+    await CancellationScope.nonCancellable(async () => {
+      for (const resource of resources) {
+        const forget = registry(`Take ${resource.name} out of the registry`);
+        await forget.forgetDeleted(this.author, resource, this.state.failure ?? '');
+      }
+    });
   }
 
   private markEnd(failure: Error): void {

@@ -18,7 +18,7 @@ async function expectNothingBought(model: string): Promise<void> {
 
 const fromFile = (path: string) => ({ dataset: { source: { kind: 'file', path } } });
 
-describe('the dataset stage of fineTune', () => {
+describe.concurrent('the dataset stage of fineTune', () => {
   it('refuses a file with a broken line, and says where, why and what to do', async () => {
     const model = service.newModel();
     const lines = conversationLines();
@@ -61,7 +61,7 @@ describe('the dataset stage of fineTune', () => {
   });
 });
 
-describe('the guardrails stage of fineTune', () => {
+describe.concurrent('the guardrails stage of fineTune', () => {
   it('refuses a row that breaks a body-safe rule, naming the rule and the words', async () => {
     const model = service.newModel();
     const answer = {

@@ -3,25 +3,25 @@ import {
   DeleteProvisionedModelThroughputCommand,
 } from '@aws-sdk/client-bedrock';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectInvariants } from '../support/invariants.js';
 import { conversation } from '../support/run-specs.js';
-import { hourInASecond } from '../support/sandbox.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
+/** A cloud account without room for any deployment. */
+let crowded: TestService;
 beforeAll(async () => {
-  const day = 24 * 60;
-  const quotas = { deploymentsInProgress: 1, modelUnitsWithoutCommitment: 1 };
-  service = await startService({ sandbox: { deploymentMinutes: day, throughputMinutes: day, quotas } });
+  service = await startService({ sandbox: { deploymentMinutes: 480, throughputMinutes: 480 } });
+  const quotas = { deploymentsInProgress: 0, modelUnitsWithoutCommitment: 0 };
+  crowded = await startService({ sandbox: { quotas } });
 });
-afterEach(() => service.setClock(hourInASecond));
-afterAll(() => service.stop());
+afterAll(() => Promise.all([service.stop(), crowded.stop()]));
 
 const targets = ['bedrock-on-demand', 'bedrock-provisioned'] as const;
 const kinds = { 'bedrock-on-demand': 'deployment', 'bedrock-provisioned': 'provisionedThroughput' };
 
-/** Deployments take 24 s at the test's clock, so that a test can do something while they are created. */
+/** Deployments take 8 s here, so that a test can do something while they are created. */
 async function startInDeployment(target: string, more: object = {}) {
   const model = service.newModel();
   const spec = conversation(model, { deployment: { target }, budgetUsd: 200, ...more });
@@ -31,19 +31,22 @@ async function startInDeployment(target: string, more: object = {}) {
 }
 
 /** After a run that did not make it: one version, archived, nothing of it left. */
-async function expectGivenBack(model: string, handle: WorkflowHandle): Promise<void> {
-  expect((await service.live()).filter(({ name }) => name.startsWith(model))).toEqual([]);
-  const versions = await service.dependencies.registry.versions(model);
+async function expectGivenBack(
+  where: TestService,
+  model: string,
+  handle: WorkflowHandle,
+): Promise<void> {
+  expect((await where.live()).filter(({ name }) => name.startsWith(model))).toEqual([]);
+  const versions = await where.dependencies.registry.versions(model);
   expect(versions).toMatchObject([{ version: 1, status: 'archived', deployment: null }]);
   const undone = (await handle.describe()).memo?.undone as { problem: string | null }[];
   expect(undone.map(({ problem }) => problem)).toEqual(undone.map(() => null));
-  await expectInvariants(service, model);
+  await expectInvariants(where, model);
 }
 
-describe.each(targets)('the deployment stage of fineTune on %s', (target) => {
+describe.concurrent.each(targets)('the deployment stage of fineTune on %s', (target) => {
   it('goes on to promotion once the deployment answers', async () => {
     const { model, handle } = await startInDeployment(target);
-    await service.setClock(hourInASecond * 20);
     expect(await service.endOf(handle)).toMatchObject({ result: { outcome: 'promoted', champion: 1 } });
     await service.execute('teardown', { model, version: 1, force: true });
     await expectInvariants(service, model);
@@ -60,14 +63,14 @@ describe.each(targets)('the deployment stage of fineTune on %s', (target) => {
     const ending = await service.endOf(handle);
     expect(ending).toMatchObject({ closed: 'failed', type: 'DeploymentFailed' });
     expect((ending as { message: string }).message).toMatch(/-d1 is gone; somebody deleted it/);
-    await expectGivenBack(model, handle);
+    await expectGivenBack(service, model, handle);
   });
 
   it('deletes deployment, model and files when it is cancelled while creating', async () => {
     const { model, handle } = await startInDeployment(target);
     await handle.cancel();
     expect(await service.endOf(handle)).toMatchObject({ closed: 'cancelled' });
-    await expectGivenBack(model, handle);
+    await expectGivenBack(service, model, handle);
     const deleted = (await service.ledger()).filter(({ name, action }) => name.startsWith(model) && action === 'delete');
     expect(deleted.map(({ kind }) => kind)).toEqual([kinds[target], 'customModel']);
     const { objects, bucket } = service.dependencies;
@@ -81,20 +84,16 @@ describe.each(targets)('the deployment stage of fineTune on %s', (target) => {
     const ending = await service.endOf(handle);
     expect(ending).toMatchObject({ closed: 'failed', type: 'DeploymentFailed' });
     expect((ending as { message: string }).message).toMatch(/deadline/);
-    await expectGivenBack(model, handle);
+    await expectGivenBack(service, model, handle);
   });
 
   it('fails with the quota and the remedy when the account has no room', async () => {
-    const first = await startInDeployment(target);
-    const model = service.newModel();
+    const model = crowded.newModel();
     const spec = conversation(model, { deployment: { target }, budgetUsd: 200 });
-    const second = await service.start('fineTune', spec);
-    const ending = await service.endOf(second);
+    const handle = await crowded.start('fineTune', spec);
+    const ending = await crowded.endOf(handle);
     expect(ending).toMatchObject({ closed: 'failed', type: 'ProviderRejected' });
-    expect((ending as { message: string }).message).toMatch(/quota.*Free some of the quota/);
-    await expectGivenBack(model, second);
-    await first.handle.cancel();
-    await service.endOf(first.handle);
-    await expectGivenBack(first.model, first.handle);
+    expect((ending as { message: string }).message).toMatch(/Quota.*Free some of the quota/);
+    await expectGivenBack(crowded, model, handle);
   });
 });

@@ -1,21 +1,18 @@
 import { GetModelCustomizationJobCommand, StopModelCustomizationJobCommand } from '@aws-sdk/client-bedrock';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectInvariants } from '../support/invariants.js';
 import { conversation } from '../support/run-specs.js';
-import { hourInASecond } from '../support/sandbox.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
 beforeAll(async () => {
   service = await startService({ sandbox: { stopMinutes: 0.01 } });
 });
-afterEach(() => service.setClock(hourInASecond));
 afterAll(() => service.stop());
 
-/** A run whose job stays in training until the clock is set forward. */
+/** A run whose job stays in training: at this clock it takes an hour. */
 async function startInTraining(more: object = {}): Promise<{ model: string; handle: WorkflowHandle }> {
-  await service.setClock(1);
   const model = service.newModel();
   const handle = await service.start('fineTune', conversation(model, more));
   await service.awaitStatus(handle, ({ job }) => job?.id !== undefined);
@@ -49,6 +46,10 @@ describe('the training stage of fineTune', () => {
     expect((await handle.describe()).memo).toMatchObject({ spendUsd: 0 });
     await expectNoModel(model);
   });
+});
+
+describe.concurrent('the training stage of fineTune, while the job runs', () => {
+  beforeAll(() => service.setClock(1));
 
   it('fails when somebody else stops the job', async () => {
     const { model, handle } = await startInTraining();
@@ -89,5 +90,4 @@ describe('the training stage of fineTune', () => {
     expect(ending).toMatchObject({ closed: 'failed', type: 'InvalidInput' });
     expect((ending as { message: string }).message).toContain('epochCount');
   });
-
 });

@@ -16,7 +16,6 @@ import {
   type WorkflowHolder,
 } from '../../domain/lease.js';
 import { defaultWaiting } from '../../domain/waiting.js';
-import type { leaseResource } from '../../workflows/lease.js';
 import {
   acquireUpdate,
   handOverUpdate,
@@ -28,6 +27,9 @@ import {
 import type { Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
 import type { ResourceRemover } from './remover.js';
+
+/** The workflow's signature; its code belongs to the other side of the sandbox. */
+type LeaseResource = (input: LeaseResourceInput) => Promise<ReleaseReport>;
 
 export interface LeaseDependencies {
   readonly registry: Registry;
@@ -110,7 +112,7 @@ export function createLeaseActivities({ registry, remover, watchSeconds }: Lease
     const input: LeaseResourceInput = { resource };
     return getClient().workflow.executeUpdateWithStart(acquireUpdate, {
       args: [holder],
-      startWorkflowOperation: new WithStartWorkflowOperation<typeof leaseResource>('leaseResource', {
+      startWorkflowOperation: new WithStartWorkflowOperation<LeaseResource>('leaseResource', {
         workflowId: leaseWorkflowId(resource),
         taskQueue: activityInfo().taskQueue,
         args: [input],

@@ -68,6 +68,21 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
       await registry.forgetDeployment(author, model, version, notes);
     },
 
+    /**
+     * Follows a resource that was deleted because its holder failed, was cancelled or vanished: a candidate
+     * without its model is archived, a version without its deployment forgets it.
+     */
+    async forgetDeleted(author: Author, { kind, name, model }: LeasedResource, notes: string): Promise<void> {
+      for (const { version, modelName, status, deployment } of await registry.versions(model)) {
+        if (kind === 'deployment' && deployment?.name === name) {
+          await registry.forgetDeployment(author, model, version, notes);
+        }
+        if (kind === 'training-job' && modelName === name && status === 'candidate') {
+          await registry.retire(author, { model, version, action: 'teardown', notes });
+        }
+      }
+    },
+
     async listVersions(model: string): Promise<ModelVersion[]> {
       return registry.versions(model);
     },

@@ -31,6 +31,7 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
         {
           recipe: version.recipe,
           model: version.model,
+          dataset: { source: { kind: 'manifest', uri: version.datasetManifestUri } },
           training: { provider: version.provider, baseModel: version.baseModel },
           deployment:
             input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { buildDataset } from '../../activities/dataset/build-dataset.js';
-import { createFolderObjectStore } from '../../activities/dataset/folder-object-store.js';
+import type { ObjectStore } from '../../activities/dataset/object-store.js';
 import type { Recipe } from '../../domain/recipe.js';
 import { type Comparison, compare, inTurn, secondsOf } from './comparison.js';
 
@@ -65,8 +66,7 @@ export async function benchDatasetBuilder(
 }
 
 async function buildOurs(recipe: Recipe, path: string, destination: string, repetition: number) {
-  const objects = createFolderObjectStore(destination, 'bench');
-  await mkdir(join(destination, 'bench'));
+  const objects = folderStore(destination);
   const manifest = await buildDataset(
     {
       recipe,
@@ -78,6 +78,26 @@ async function buildOurs(recipe: Recipe, path: string, destination: string, repe
     { objects, workingDirectory: destination, temporaryDirectory: destination },
   );
   if (manifest.records !== rows) throw new Error(`${manifest.records} of ${rows} rows were built`);
+}
+
+/** Keeps what a build writes in a folder: a copy on disk, where production has an upload. */
+function folderStore(folder: string): ObjectStore {
+  const place = (uri: string) => join(folder, basename(uri));
+  const unused = async () => {
+    throw new Error('A dataset build of a local file only writes');
+  };
+  return {
+    bucket: 'bench',
+    ensureBucket: async () => {},
+    put: (uri, body) => writeFile(place(uri), body),
+    putFile: (uri, path) => copyFile(path, place(uri)),
+    putIfAbsent: unused,
+    getText: unused,
+    read: unused,
+    head: unused,
+    list: unused,
+    delete: unused,
+  };
 }
 
 async function splitAndParse(path: string): Promise<void> {
@@ -103,7 +123,7 @@ async function buildNaively(path: string, output: string): Promise<void> {
     if (seen.has(hash)) continue;
     seen.add(hash);
     contents.update(text);
-    if (!file.write(`${text}\n`)) await new Promise((resolve) => file.once('drain', resolve));
+    if (!file.write(`${text}\n`)) await once(file, 'drain');
   }
   file.end();
   await finished(file);

@@ -106,5 +106,5 @@ function offsetOf({ nested, placed, agreement, supported }: Footing): number {
 }
 
 function initialLogits(): Float64Array {
-  return Float64Array.from({ length: FOOTINGS * LEVELS }, (_, index) => (index % LEVELS) * 0.35);
+  return Float64Array.from({ length: FOOTINGS * LEVELS }, (_, index) => (index % LEVELS) * 0.5);
 }

@@ -19,6 +19,7 @@ export class Corpus {
   /** Bracket structure before each position. */
   readonly nesting: Uint32Array;
   readonly place: Uint32Array;
+  readonly progress: Int32Array;
   /** A hash of the passage that begins at each position; 0 for short rests and for passages most answers share. */
   readonly passages: Uint32Array;
   /** The most elements that any answer has at each depth of brackets. */
@@ -47,6 +48,7 @@ export class Corpus {
     this.symbols = new Int32Array(length);
     this.nesting = new Uint32Array(length);
     this.place = new Uint32Array(length);
+    this.progress = new Int32Array(length);
     this.passages = new Uint32Array(length);
     this.pairs = new Int32Array(length);
     for (const row of rows) this.measureElements(row);
@@ -83,10 +85,11 @@ export class Corpus {
     this.symbols.set([BEGIN, ...row, END], start);
     for (let index = 0; index <= row.length; index++) {
       const position = start + 1 + index;
-      const { nesting, place } = tracker.current();
+      const { nesting, place, progress } = tracker.current();
       this.pairs[position] = index === 0 ? -1 : this.registerPair(position - 2);
       this.nesting[position] = nesting;
       this.place[position] = place;
+      this.progress[position] = progress;
       if (index + PASSAGE <= row.length) this.passages[position] = hashPassage(row, index);
       const text = this.vocabulary[row[index] ?? END] ?? '';
       if (!isWord(text) && !isPointer(text)) tracker.add(text);

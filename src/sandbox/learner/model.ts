@@ -25,6 +25,9 @@ const LOSS_PATTERNS = 3;
 /** Continuations less probable than this share of the best are noise of the back-off and never written. */
 const PROBABILITY_FLOOR = 0.1;
 
+/** The same for patterns, by likeness of prompts alone: wrong answers to prompts like this one all stay. */
+const PATTERN_FLOOR = 0.01;
+
 /** Writes an answer: draws one training row by its relevance as the pattern, then continues like its neighbours. */
 export function generateAnswer(
   knowledge: Knowledge,
@@ -172,7 +175,9 @@ function drawPattern(scores: Float64Array, temperature: number, random: () => nu
     return scores.indexOf(scores.reduce((best, score) => Math.max(best, score), -Infinity));
   const prior = scores.slice();
   normalizeExponentials(prior);
-  return drawIndex(prior, () => draw);
+  const best = prior.reduce((highest, probability) => Math.max(highest, probability), 0);
+  const kept = prior.map((probability) => (probability < best * PATTERN_FLOOR ? 0 : probability));
+  return drawIndex(kept, () => draw);
 }
 
 function drawOption(probabilities: number[], temperature: number, random: () => number): number {

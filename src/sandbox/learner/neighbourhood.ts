@@ -11,6 +11,10 @@ export const NESTED_LEVEL = 2;
 const DEEPEST_NESTED = 5;
 const FIRST_PLACED = 6;
 const CHOICE_SYMBOLS_MIN = 8;
+
+/** What was written at another stage of an answer counts less, by this much for each element between. */
+const DISTANCE_COST = 0.7;
+const DISTANCE_MAX = 6;
 const CONTEXT_MAX = 6;
 const LEVEL_BY_MATCH = [0, 2, 2, 3, 4, 4, 5];
 
@@ -83,11 +87,10 @@ export class Neighbourhood {
       if (!usable(this.corpus.symbols[position] as number)) continue;
       this.assignLevels(index, position, history);
       const repeated = history.hasSaid(this.corpus.passages[position] as number);
-      this.add(
-        index,
-        (this.weights[this.owners[index] as number] as number) * (repeated ? repeatFactor : 1),
-        repeated,
-      );
+      const distance = Math.abs((this.corpus.progress[position] as number) - history.structure.progress);
+      const factor =
+        Math.exp(-DISTANCE_COST * Math.min(distance, DISTANCE_MAX)) * (repeated ? repeatFactor : 1);
+      this.add(index, (this.weights[this.owners[index] as number] as number) * factor, repeated);
     }
     this.settle();
   }

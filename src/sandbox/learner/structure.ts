@@ -6,6 +6,8 @@ export interface Structure {
   nesting: number;
   /** Equal if, besides, the same number of elements was passed at each depth. */
   place: number;
+  /** Elements passed at all open depths together: how far along the answer is. */
+  progress: number;
 }
 
 const CLOSERS: Record<string, string> = { '{': '}', '[': ']', '(': ')' };
@@ -30,12 +32,15 @@ export class StructureTracker {
     const value = this.open.length > 0 && this.afterColon.at(-1) === true;
     let nesting = (this.quoted ? 1 : 2) + (value ? 2 : 0);
     let place = nesting;
+    let progress = 0;
     this.elements.forEach((count, depth) => {
       const bracket = this.open[depth - 1]?.charCodeAt(0) ?? 0;
       nesting = extendHash(nesting, bracket);
-      place = extendHash(extendHash(place, bracket), Math.min(count, this.elementsMax[depth] ?? 0));
+      const counted = Math.min(count, this.elementsMax[depth] ?? 0);
+      place = extendHash(extendHash(place, bracket), counted);
+      progress += counted;
     });
-    return { nesting, place };
+    return { nesting, place, progress };
   }
 
   /** Elements passed so far at each open depth. */

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { DeleteCustomModelDeploymentCommand } from '@aws-sdk/client-bedrock';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { InferResult } from '../../src/activities/inference/activities.js';
+import type { JsonObject } from '../../src/domain/json.js';
+import { stylist } from '../support/run-specs.js';
+import { startService, type TestService } from '../support/service.js';
+
+let service: TestService;
+let champion: string;
+let broken: string;
+beforeAll(async () => {
+  service = await startService();
+  [champion, broken] = [service.newModel(), service.newModel()];
+  await Promise.all([champion, broken].map((model) => service.execute('fineTune', stylist(model))));
+});
+afterAll(() => service.stop());
+
+const request = JSON.parse(readFileSync('recipes/stylist/examples/request.json', 'utf8')) as JsonObject;
+const infer = (model: string, more: object = {}) =>
+  service.execute<InferResult>('infer', { recipe: 'stylist', model, request, ...more });
+
+/** What a user sees was checked, and passes when it is checked again here. */
+function expectClean({ response }: InferResult): void {
+  expect(response).toMatchObject({ guardrail_result: { passed: true, violations: [] } });
+  const { guardrail_result: _, ...document } = response as JsonObject;
+  const result = service.dependencies.recipes.get('stylist')?.checkAnswer(document, {});
+  expect(result).toMatchObject({ passed: true, violations: [] });
+}
+
+describe('infer', () => {
+  it('answers with the champion', async () => {
+    const result = await infer(champion);
+    expect(result).toMatchObject({ model: champion, version: 1, cloud: 'sandbox', raw: null });
+    expect(result).toMatchObject({ source: 'model', fallbackReason: null });
+    expect(result.usage.outputTokens).toBeGreaterThan(0);
+    expectClean(result);
+  });
+
+  it('answers thirty different requests with clean responses', async () => {
+    const wearers = ['hourglass', 'pear', 'apple', 'rectangle', 'inverted_triangle'];
+    const wearer = request.wearer as JsonObject;
+    const shapes = service.dependencies.recipes.get('stylist')?.inference;
+    const asked = wearers.flatMap((bodyShape) =>
+      [58, 61, 64, 67, 70, 73].map((heightInches) => ({ ...request, wearer: { ...wearer, bodyShape, heightInches } })),
+    );
+    const known = asked.filter((each) => {
+      try {
+        return shapes?.prepare(each) !== undefined;
+      } catch {
+        return false;
+      }
+    });
+    expect(known.length).toBeGreaterThanOrEqual(18);
+    const results = await Promise.all(known.map((each) => infer(champion, { request: each })));
+    for (const result of results) expectClean(result);
+    expect(results.filter(({ source }) => source === 'model').length).toBeGreaterThan(known.length / 2);
+  });
+
+  it('answers from the phrase bank, and says why, before there is a champion', async () => {
+    const result = await infer(service.newModel());
+    expect(result).toMatchObject({ source: 'phrase_bank', version: null });
+    expect(result.fallbackReason).toMatch(/no champion serves this model yet/);
+    expectClean(result);
+  });
+
+  it('answers from the phrase bank when what served is gone', async () => {
+    const { deployment } = (await service.dependencies.registry.champion(broken)) ?? {};
+    const customModelDeploymentIdentifier = deployment?.deploymentId ?? '';
+    await service.stranger.bedrock.send(
+      new DeleteCustomModelDeploymentCommand({ customModelDeploymentIdentifier }),
+    );
+    const askedAtMs = Date.now();
+    const result = await infer(broken);
+    expect(Date.now() - askedAtMs).toBeLessThan(6_000);
+    expect(result).toMatchObject({ source: 'phrase_bank' });
+    expect(result.fallbackReason).toMatch(/model unavailable: .*ResourceNotFoundException/);
+    expectClean(result);
+  });
+
+  it('shows the answer of the base model beside it, for comparison, unchecked only as raw text', async () => {
+    const result = await infer(champion, { serve: 'base' });
+    expect(result).toMatchObject({ source: 'base_model', version: null });
+    expect(result.raw).not.toBe('');
+    expect(result.response).toBeNull();
+    expect(result.fallbackReason).toMatch(/^format: /);
+  });
+
+  it.each([
+    ['no request', undefined, /request/],
+    ['a text', 'dress', /\(input\)|request/],
+    ['an unknown garment category', { ...request, garment: { ...(request.garment as JsonObject), category: 'tent' } }, /garment\.category.*"tent"/],
+    ['a missing wearer', { garment: request.garment }, /wearer/],
+  ])('refuses %s with the path of what is wrong', async (_name, bad, message) => {
+    const ending = await service.run('infer', { recipe: 'stylist', model: champion, request: bad });
+    expect(ending).toMatchObject({ closed: 'failed', type: 'InvalidInput' });
+    expect((ending as { message: string }).message).toMatch(message);
+  });
+
+  it('refuses a recipe that it does not know, with the ones there are', async () => {
+    const ending = await service.run('infer', { recipe: 'stylish', request });
+    expect(ending).toMatchObject({ closed: 'failed', type: 'InvalidInput' });
+    expect((ending as { message: string }).message).toMatch(/recipe: found "stylish"; allowed: .*Did you mean "stylist"/);
+  });
+});

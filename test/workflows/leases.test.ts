@@ -1,0 +1,169 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type LeaseHolder, type LeaseView, leaseWorkflowId } from '../../src/domain/lease.js';
+import { acquireUpdate, handOverUpdate, leaseQuery, releaseUpdate } from '../../src/workflows/messages.js';
+import { expectInvariants } from '../support/invariants.js';
+import { conversation, conversationsFile } from '../support/run-specs.js';
+import { startService, type TestService } from '../support/service.js';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({
+    sandbox: { trainingHours: 4, deploymentMinutes: 240, throughputMinutes: 240, stopMinutes: 1 },
+  });
+});
+afterAll(() => service.stop());
+
+const liveOf = async (model: string) =>
+  (await service.live()).filter(({ name }) => name.startsWith(`${model}-`)).map(({ kind }) => kind);
+
+/** Nobody helps; the lease looks every half second. */
+async function expectGoneSoon(model: string): Promise<void> {
+  await vi.waitFor(async () => expect(await liveOf(model)).toEqual([]), { timeout: 10_000, interval: 100 });
+  await vi.waitFor(() => expectInvariants(service, model), { timeout: 5_000, interval: 200 });
+}
+
+function lease(kind: 'training-job' | 'deployment', name: string): WorkflowHandle {
+  return service.client.workflow.getHandle(leaseWorkflowId({ kind, name }));
+}
+
+async function startAndAwait(stage: string, more: object = {}) {
+  const model = service.newModel();
+  const handle = await service.start('fineTune', conversation(model, more));
+  const status = await service.awaitStatus(
+    handle,
+    ({ stage: now, job, deployment }) =>
+      now === stage && (stage === 'training' ? job?.id : stage === 'deployment' ? deployment?.id : true) != null,
+  );
+  return { model, handle, status };
+}
+
+describe.concurrent('what a terminated run leaves behind is deleted without help', () => {
+  it.each(['training', 'deployment'])('terminated in %s', async (stage) => {
+    const { model, handle } = await startAndAwait(stage);
+    expect(await liveOf(model)).not.toEqual([]);
+    await handle.terminate('by a test');
+    await expectGoneSoon(model);
+  });
+
+  it('terminated while provisioned throughput is created', async () => {
+    const deployment = { target: 'bedrock-provisioned' };
+    const { model, handle } = await startAndAwait('deployment', { deployment, budgetUsd: 200 });
+    await handle.terminate('by a test');
+    await expectGoneSoon(model);
+  });
+
+  it('terminated with a deployment that is ready, while it waits for approval', async () => {
+    const { model, handle } = await startAndAwait('approval', { approval: 'before-promotion' });
+    expect((await liveOf(model)).sort()).toEqual(['customModel', 'deployment']);
+    await handle.terminate('by a test');
+    await expectGoneSoon(model);
+    const [version] = await service.dependencies.registry.versions(model);
+    expect(version).toMatchObject({ status: 'archived', deployment: null });
+  });
+
+  it('terminated in validation', async () => {
+    const dataset = {
+      source: { kind: 'file', path: conversationsFile('thing', 4000) },
+      validationShare: 0.5,
+    };
+    const { model, handle } = await startAndAwait('validation', { dataset, validation: { samples: 2000 } });
+    await handle.terminate('by a test');
+    await expectGoneSoon(model);
+  });
+
+  it('a holder whose workflow ID is used anew counts as gone', async () => {
+    const { model, handle } = await startAndAwait('training');
+    await handle.terminate('by a test');
+    const other = service.newModel();
+    const spec = conversation(other, { approval: 'before-training' });
+    const reused = await service.start('fineTune', spec, handle.workflowId);
+    await expectGoneSoon(model);
+    await reused.cancel();
+    await service.endOf(reused);
+  });
+});
+
+describe.concurrent('a lease', () => {
+  const stranger: LeaseHolder = { kind: 'workflow', workflowId: 'somebody-else', firstRunId: 'no-run' };
+  const nobody = undefined as unknown as LeaseHolder;
+
+  it('refuses strangers and the anonymous, naming the holder, and goes on as it was', async () => {
+    const { handle, status } = await startAndAwait('training');
+    const held = lease('training-job', status.job?.name ?? '');
+    const holder = ((await held.query(leaseQuery)) as LeaseView).holder as LeaseHolder;
+    const attempts = [
+      () => held.executeUpdate(acquireUpdate, { args: [stranger] }),
+      () => held.executeUpdate(releaseUpdate, { args: [stranger] }),
+      () => held.executeUpdate(handOverUpdate, { args: [{ from: stranger, to: stranger }] }),
+    ];
+    for (const attempt of attempts) {
+      const error = await attempt().then(() => null, (thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
+      const { cause } = error as WorkflowUpdateFailedError;
+      expect(cause).toMatchObject({ type: 'Conflict' });
+      expect(cause?.message).toContain(`held by workflow ${handle.workflowId}`);
+    }
+    await expect(held.executeUpdate(acquireUpdate, { args: [nobody] })).rejects.toThrow(WorkflowUpdateFailedError);
+    await expect(held.executeUpdate(releaseUpdate, { args: [nobody] })).rejects.toThrow(WorkflowUpdateFailedError);
+    expect(await held.query(leaseQuery)).toMatchObject({ holder, state: 'held' });
+    await handle.cancel();
+    await service.endOf(handle);
+  });
+
+  it('is released once however often its holder asks', async () => {
+    const { model, handle, status } = await startAndAwait('training');
+    const held = lease('training-job', status.job?.name ?? '');
+    const { holder } = (await held.query(leaseQuery)) as LeaseView;
+    const release = () => held.executeUpdate(releaseUpdate, { args: [holder as LeaseHolder] });
+    const [first, second] = await Promise.all([release(), release()]);
+    expect(second).toEqual(first);
+    await held.result();
+    await handle.cancel();
+    expect(await service.endOf(handle)).toMatchObject({ closed: 'cancelled' });
+    const { undone } = (await handle.describe()).memo as { undone: { problem: null }[] };
+    expect(undone.every(({ problem }) => problem === null)).toBe(true);
+    await expectGoneSoon(model);
+  });
+
+  it('goes to the champion when the run ends between promotion and hand-over', async () => {
+    const { model, handle, status } = await startAndAwait('approval', { approval: 'before-promotion' });
+    const author = { workflowId: handle.workflowId, runId: 'the-run' };
+    await service.dependencies.registry.promote(author, {
+      model,
+      version: 1,
+      action: 'promote',
+      deployedBy: 'a test',
+      notes: 'as the run would have',
+    });
+    await handle.terminate('by a test');
+    const names = [
+      lease('deployment', status.deployment?.name ?? ''),
+      lease('training-job', status.job?.name ?? ''),
+    ];
+    for (const held of names) {
+      await vi.waitFor(
+        async () =>
+          expect(await held.query(leaseQuery)).toMatchObject({
+            holder: { kind: 'model-version', model, version: 1 },
+            state: 'held',
+          }),
+        { timeout: 10_000, interval: 100 },
+      );
+    }
+    expect((await liveOf(model)).sort()).toEqual(['customModel', 'deployment']);
+    await expectInvariants(service, model);
+  });
+
+  it('survives a cancel, because that would orphan what it protects', async () => {
+    const { handle, status } = await startAndAwait('training');
+    const held = lease('training-job', status.job?.name ?? '');
+    await held.cancel();
+    const { progress } = { progress: await held.query(leaseQuery) };
+    expect(progress).toMatchObject({ state: 'held' });
+    await handle.cancel();
+    await service.endOf(handle);
+    expect(await service.endOf(held)).toMatchObject({ closed: 'completed' });
+  });
+});
