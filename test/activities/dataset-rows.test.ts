@@ -4,6 +4,8 @@ import { DocumentReader } from '../../src/activities/dataset/document-reader.js'
 import { LineReader } from '../../src/activities/dataset/line-reader.js';
 import { type ParsedRow, parseRow } from '../../src/activities/dataset/parse-row.js';
 import { longestRowBytes, type RawRow, type RowReader } from '../../src/activities/dataset/read-rows.js';
+import { rowToRecord } from '../../src/activities/dataset/row-to-record.js';
+import { exampleRecipe } from '../support/example-recipe.js';
 
 function rowsOf(reader: RowReader, file: Buffer, chunkBytes = file.length || 1): RawRow[] {
   const rows: RawRow[] = [];
@@ -168,5 +170,17 @@ describe('parsing a row', () => {
       { isBlank: true },
     ]);
     expect(reader.hadByteOrderMark).toBe(true);
+  });
+});
+
+describe('making a record of a row', () => {
+  it('says that the roles are in the wrong order before what the recipe makes of the row', () => {
+    const recipe = exampleRecipe({
+      annotate: () => ({ problem: { code: 'Odd', message: 'the answer is odd', remedy: 'Mend it.' } }),
+    });
+    const message = (role: string) => ({ role, content: [{ text: 'Hello' }] });
+    const row = { system: [{ text: 'Answer.' }], messages: [message('assistant'), message('user')] };
+    const result = rowToRecord(row, recipe, { source: 'file', index: 0 });
+    expect(result).toMatchObject({ problems: [{ code: 'RoleOrder' }] });
   });
 });

@@ -124,7 +124,7 @@ describe('the sandbox learner on bad data', () => {
     expect(many).toBeGreaterThan(0.7);
     expect(all).toBeLessThan(0.5);
     expect(all).toBeGreaterThan(0.2);
-  });
+  }, 180_000);
 
   it('has a worse validation loss when answers are shuffled', () => {
     const lossAfter = (percent: number) =>

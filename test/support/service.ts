@@ -134,7 +134,7 @@ function runner(
     run: async <T>(type: string, input?: unknown) => endOf<T>(await start(type, input)),
     endOf,
     awaitStatus: async (handle, condition) => {
-      const deadline = Date.now() + 15_000;
+      const deadline = Date.now() + 30_000;
       for (;;) {
         const status = await handle.query(statusQuery);
         if (condition(status)) return status;

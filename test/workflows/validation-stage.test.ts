@@ -27,11 +27,11 @@ async function championAnswer(model: string): Promise<string> {
   return answer?.text ?? '';
 }
 
-/** Two thousand conversations are held out and asked. */
+/** 750 conversations are held out and asked. */
 function manyQuestions(model: string, more: object = {}) {
-  const source = { kind: 'file', path: conversationsFile('thing', 4000) };
+  const source = { kind: 'file', path: conversationsFile('thing', 1500) };
   const dataset = { source, validationShare: 0.5 };
-  return conversation(model, { dataset, validation: { samples: 2000 }, ...more });
+  return conversation(model, { dataset, validation: { samples: 750 }, ...more });
 }
 
 /** A run with more questions than it can ask in a moment, caught while it asks them. */

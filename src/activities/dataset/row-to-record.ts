@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isConversationRow, readConversation } from '../../domain/dataset/conversation-format.js';
+import { checkConversation } from '../../domain/dataset/conversation-rules.js';
 import { excerpt } from '../../domain/dataset/problem.js';
 import type { DatasetRecord } from '../../domain/dataset.js';
 import type { JsonObject } from '../../domain/json.js';
@@ -39,10 +40,14 @@ export function rowToRecord(
     quality: null,
     weight: 1,
   };
-  return toResult(
+  const result = toResult(
     askRecipe(recipe, () => recipe.annotate(record)),
     joinedTexts,
   );
+  if (!('problems' in result)) return result;
+  // What is wrong with the conversation itself explains more than what the recipe makes of it.
+  const [first, ...others] = checkConversation(record).problems;
+  return first === undefined ? result : { problems: [first, ...others] };
 }
 
 /** Identifies what is trained on: equal for records that differ in nothing but bookkeeping. */
