@@ -10,9 +10,12 @@ const marks: Readonly<Record<StageStatus, string>> = {
   cancelled: '[!]',
 };
 
+/** The server takes 20,000 bytes; a character has at most three in UTF-8. */
+const detailsLimitCharacters = 6_600;
+const listedUndos = 20;
+
 /**
  * What the Web UI shows under a run's current details: Markdown, a pure function of the state.
- * Bounded well below the server's 20,000 bytes.
  */
 export function renderDetails(state: RunState): string {
   return [
@@ -28,7 +31,7 @@ export function renderDetails(state: RunState): string {
   ]
     .filter((section) => section !== null)
     .join('\n\n')
-    .slice(0, 18_000);
+    .slice(0, detailsLimitCharacters);
 }
 
 function heading(state: RunState): string {
@@ -103,7 +106,7 @@ function undone(state: RunState): string | null {
   return [
     '**Undone**',
     '',
-    ...state.undone.map(({ what, problem }) => `- ${what}: ${problem ?? 'done'}`),
+    ...state.undone.slice(-listedUndos).map(({ what, problem }) => `- ${what}: ${cell(problem ?? 'done')}`),
   ].join('\n');
 }
 

@@ -34,7 +34,11 @@ export async function refusedConversations(trial: Trial, path: string): Promise<
   const bought = (await stage.ledger()).length - before;
   print(`\n${indent(failure ?? '')}\n`);
   promises.check(closed === 'FAILED' && (failure ?? '').startsWith('DatasetRejected'), `${path} is refused`);
-  promises.check((failure ?? '').includes(path), 'the refusal names the file');
+  promises.check((failure ?? '').includes(`${path}:1 (byte 0)`), 'the refusal names file, line and byte');
+  promises.check(
+    (failure ?? '').includes('Write the row as'),
+    'the refusal says how to write the row instead',
+  );
   promises.check(bought === 0, `${bought} resources were bought`);
   return {
     ...{ data: path, recipe: 'conversation', records: null, sha256: null },
