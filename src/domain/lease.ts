@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** What a lease protects. `model` is the run lock: one lifecycle per model at a time. */
 export type LeasedKind = 'model' | 'training-job' | 'deployment';
 
@@ -41,6 +43,32 @@ export interface LeaseView {
 export interface LeaseResourceInput {
   readonly resource: LeasedResource;
 }
+
+export const leaseResourceInputSchema = z.strictObject({
+  resource: z.strictObject({
+    kind: z.enum(['model', 'training-job', 'deployment']),
+    provider: z.string(),
+    name: z.string().min(1),
+    model: z.string().min(1),
+    usdPerHour: z.number().nonnegative(),
+    filesUri: z.string().nullable(),
+  }),
+});
+
+export const leaseHolderSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('workflow'),
+    workflowId: z.string().min(1),
+    firstRunId: z.string().min(1),
+  }),
+  z.strictObject({
+    kind: z.literal('model-version'),
+    model: z.string().min(1),
+    version: z.number().int().positive(),
+  }),
+]);
+
+export const handOverSchema = z.strictObject({ from: leaseHolderSchema, to: leaseHolderSchema });
 
 export function leaseWorkflowId(resource: Pick<LeasedResource, 'kind' | 'name'>): string {
   return `lease/${resource.kind}/${resource.name}`;

@@ -2,6 +2,8 @@ import { isJsonObject } from '../domain/json.js';
 import type { SandboxClockChange, SandboxHealth, SandboxLedger, SandboxMetrics } from './admin.js';
 import { describeState } from './billing.js';
 import type { CallMeter } from './call.js';
+import { listScenarios, putFaults } from './faults/admin.js';
+import type { FaultInjector } from './faults/injector.js';
 import { jsonReply, type Reply, readBody, type SandboxRequest } from './http/message.js';
 import type { World } from './world.js';
 
@@ -9,6 +11,7 @@ export interface AdminContext {
   readonly world: World;
   readonly meter: CallMeter;
   readonly invalidResponses: readonly string[];
+  readonly faults: FaultInjector;
 }
 
 /** Answers what lies under `/_anneal/`. */
@@ -29,9 +32,18 @@ export async function answerAdmin(context: AdminContext, request: SandboxRequest
       } satisfies SandboxMetrics);
     case 'POST /_anneal/clock':
       return changeClock(world, await readBody(request.body, 10_000));
+    case 'GET /_anneal/faults':
+      return jsonReply(200, context.faults.describe());
+    case 'PUT /_anneal/faults':
+      return putFaults(context.faults, await readBody(request.body, 1_000_000));
+    case 'DELETE /_anneal/faults':
+      context.faults.install({ faults: [] });
+      return jsonReply(200, context.faults.describe());
+    case 'GET /_anneal/faults/scenarios':
+      return jsonReply(200, listScenarios());
     default:
       return jsonReply(404, {
-        message: `There is no ${request.method} ${request.rawPath}; there are GET /_anneal/health, /_anneal/state, /_anneal/ledger, /_anneal/metrics and POST /_anneal/clock.`,
+        message: `There is no ${request.method} ${request.rawPath}; there are GET /_anneal/health, /_anneal/state, /_anneal/ledger, /_anneal/metrics, /_anneal/faults and /_anneal/faults/scenarios, POST /_anneal/clock, PUT and DELETE /_anneal/faults.`,
       });
   }
 }

@@ -1,4 +1,5 @@
 import type { OperationMetrics } from './call.js';
+import type { Fault, FaultRule } from './faults/script.js';
 import type { LedgerEntry, ResourceKind } from './ledger.js';
 
 export type { LedgerEntry, OperationMetrics, ResourceKind };
@@ -79,4 +80,45 @@ export interface SandboxMetrics {
   readonly operations: Readonly<Record<string, OperationMetrics>>;
   /** Answers of ours that broke AWS's model. Anything but empty is a mistake in the sandbox. */
   readonly invalidResponses: readonly string[];
+}
+
+/** GET, PUT and DELETE /_anneal/faults; counts and log since the script was set or the sandbox started */
+export interface SandboxFaults {
+  readonly simulated: true;
+  /** The scenario's name, when it is one. */
+  readonly name: string | null;
+  /** Sandbox time, ISO 8601. */
+  readonly installedAt: string;
+  /** Every rule with how many calls it matched, and how many of them it befell. */
+  readonly faults: readonly (FaultRule & { readonly matched: number; readonly fired: number })[];
+  /** What has been decided about resources; it stays when the script goes. */
+  readonly fates: readonly { readonly resource: string; readonly rule: number; readonly fault: Fault }[];
+  /** In the order of happening, the newest 10,000. */
+  readonly log: readonly SandboxFiredFault[];
+  /** How many lines the log has had. */
+  readonly logged: number;
+}
+
+export interface SandboxFiredFault {
+  readonly sequence: number;
+  /** Sandbox time, ISO 8601. */
+  readonly at: string;
+  /** As `service:Operation`. */
+  readonly operation: string;
+  readonly kind: string;
+  /** The rule's position; null for a later call that shows what an earlier one was doomed to. */
+  readonly rule: number | null;
+  /** The resource whose fate shows; null for the line of a rule. */
+  readonly resource: string | null;
+  readonly requestId: string;
+}
+
+/** GET /_anneal/faults/scenarios */
+export interface SandboxFaultScenarios {
+  readonly simulated: true;
+  readonly scenarios: readonly {
+    readonly name: string;
+    readonly description: string;
+    readonly faults: readonly FaultRule[];
+  }[];
 }

@@ -1,12 +1,16 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { isUsableScale, largestScale } from './admin-routes.js';
+import { loadFaults } from './faults/scenarios.js';
 import { startSandbox } from './server.js';
+import { parseReadings } from './settings.js';
 
 interface Options {
   readonly port: number;
   readonly stateDirectory: string;
   readonly clockScale?: number;
   readonly trainingHours?: number;
+  readonly faults?: string;
+  readonly readings?: string;
 }
 
 const options = new Command('sandbox')
@@ -15,6 +19,8 @@ const options = new Command('sandbox')
   .option('--state-directory <directory>', 'where everything is kept', '.anneal/sandbox')
   .option('--clock-scale <scale>', 'sandbox seconds in a real second, for instance 720', scale)
   .option('--training-hours <hours>', 'how long each training job takes in sandbox hours', positive)
+  .option('--faults <file>', 'a fault script, or the name of a scenario; see docs/faults.md')
+  .option('--readings <file>', 'a file or JSON of readings; see docs/assumptions.md')
   .parse()
   .opts<Options>();
 
@@ -23,7 +29,11 @@ try {
     port: options.port,
     stateDirectory: options.stateDirectory,
     clockScale: options.clockScale ?? null,
-    settings: { trainingHours: options.trainingHours ?? null },
+    settings: {
+      trainingHours: options.trainingHours ?? null,
+      ...(options.readings !== undefined && parseReadings(options.readings)),
+    },
+    ...(options.faults !== undefined && { faults: loadFaults(options.faults) }),
   });
   let isClosing = false;
   const close = () => {

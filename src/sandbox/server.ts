@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { answerAdmin } from './admin-routes.js';
 import { loadServiceModel, type ServiceModel } from './api/model.js';
-import { findRoute } from './api/router.js';
+import { findRoute, type Route } from './api/router.js';
 import { settleJobs } from './bedrock/job-settlement.js';
 import { type BedrockContext, performBedrockCall } from './bedrock/service.js';
-import { type Call, CallMeter, type Gate } from './call.js';
-import { jsonReply, type Reply, type SandboxRequest } from './http/message.js';
+import { type Call, CallMeter, ConnectionLost, type Gate } from './call.js';
+import { FaultInjector } from './faults/injector.js';
+import { namesInCall } from './faults/names.js';
+import { loadScenario } from './faults/scenarios.js';
+import { type CheckedScript, type FaultScript, parseFaultScript } from './faults/script.js';
+import { BodyTooLarge, jsonReply, type Reply, readBody, type SandboxRequest } from './http/message.js';
 import { openPort } from './http/port.js';
 import { ServedModels } from './inference/served-models.js';
 import { lockDirectory } from './lock.js';
@@ -24,6 +29,8 @@ export interface SandboxOptions {
   /** Sandbox seconds in a real second; without it the clock goes on as it was, at first at 1. */
   readonly clockScale?: number | null;
   readonly settings?: SettingsOverride;
+  /** A fault script or a scenario's name; without it the script of the state directory goes on. */
+  readonly faults?: FaultScript | string;
 }
 
 export interface RunningSandbox {
@@ -34,12 +41,13 @@ export interface RunningSandbox {
 
 /** Starts the local cloud: S3, STS, Bedrock and Bedrock Runtime on one loopback port. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+  const faults = toScript(options.faults);
   mkdirSync(options.stateDirectory, { recursive: true });
   const directory = realpathSync(options.stateDirectory);
   const unlock = await lockDirectory(directory);
   try {
     const world = new World(directory, resolveSettings(options.settings), options.clockScale ?? null);
-    const sandbox = new Sandbox(world);
+    const sandbox = new Sandbox(world, faults);
     const port = await openPort(options.port ?? 0, (request) => sandbox.answer(request));
     return {
       endpoint: `http://127.0.0.1:${port.port}`,
@@ -57,6 +65,11 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   }
 }
 
+function toScript(faults: SandboxOptions['faults']): CheckedScript | null {
+  if (faults === undefined) return null;
+  return typeof faults === 'string' ? loadScenario(faults) : parseFaultScript(faults, 'The fault script');
+}
+
 class Sandbox {
   readonly #models: readonly ServiceModel[] = [
     loadServiceModel('bedrock'),
@@ -66,9 +79,15 @@ class Sandbox {
   readonly #invalidResponses: string[] = [];
   readonly #training: TrainingQueue;
   readonly #bedrock: BedrockContext;
-  readonly #gate: Gate = this.#meter.gate;
+  readonly #faults: FaultInjector;
+  readonly #gate: Gate;
 
-  constructor(private readonly world: World) {
+  constructor(
+    private readonly world: World,
+    script: CheckedScript | null,
+  ) {
+    this.#faults = new FaultInjector(world, script, (message) => this.#invalidResponses.push(message));
+    this.#gate = this.#meter.around(this.#faults.gate);
     this.#training = new TrainingQueue(world);
     this.#bedrock = {
       world,
@@ -82,12 +101,14 @@ class Sandbox {
   }
 
   close(): void {
+    this.#faults.close();
     this.#training.close();
   }
 
   async answer(request: SandboxRequest): Promise<Reply> {
     const requestId = randomUUID();
     const reply = await this.#answer(request, requestId).catch((error: unknown) => {
+      if (error instanceof ConnectionLost) throw error;
       if (!request.body.errored) console.error(error);
       return jsonReply(
         500,
@@ -109,7 +130,8 @@ class Sandbox {
     settleJobs(this.world);
     if (request.rawPath.startsWith('/_anneal')) {
       const { world } = this;
-      return answerAdmin({ world, meter: this.#meter, invalidResponses: this.#invalidResponses }, request);
+      const invalidResponses = this.#invalidResponses;
+      return answerAdmin({ world, meter: this.#meter, invalidResponses, faults: this.#faults }, request);
     }
     const route = findRoute(this.#models, request.method, request.rawPath, request.query);
     const service = identifyService(request, route !== null, (bucket) =>
@@ -117,19 +139,49 @@ class Sandbox {
     );
     const region = regionOf(request);
     if (service === 'sts') {
-      const call: Call = { service, operation: 'GetCallerIdentity', requestId };
+      const call: Call = { service, operation: 'GetCallerIdentity', requestId, names: () => [] };
       return this.#gate(call, () => performStsCall(this.world, request));
     }
     if (service === 's3') {
       const s3Call = identifyS3Call(request);
-      const call: Call = { service, operation: s3Call.operation, requestId };
+      const { operation, bucket, key } = s3Call;
+      const call: Call = { service, operation, requestId, names: () => [bucket, `${bucket}/${key}`] };
       return this.#gate(call, () => performS3Call(this.world, s3Call, request, region));
     }
+    return this.#answerBedrock(route, request, requestId, region);
+  }
+
+  async #answerBedrock(
+    route: Route | null,
+    request: SandboxRequest,
+    requestId: string,
+    region: string,
+  ): Promise<Reply> {
+    const isRuntime = route?.model === this.#models[1];
+    const { body, replayed } = await replayable(request);
     const call: Call = {
-      service: route?.model === this.#models[1] ? 'bedrock-runtime' : 'bedrock',
+      service: isRuntime ? 'bedrock-runtime' : 'bedrock',
       operation: route?.operation.name ?? 'Unknown',
       requestId,
+      // What is said in a conversation names nothing.
+      names: () => namesInCall(this.world.state, route, request, isRuntime ? Buffer.alloc(0) : body),
     };
-    return this.#gate(call, () => performBedrockCall(this.#bedrock, route, request, region));
+    return this.#gate(call, (view = this.world) =>
+      performBedrockCall({ ...this.#bedrock, world: view }, route, replayed, region),
+    );
+  }
+}
+
+const largestBodyBytes = 25_000_000;
+
+/** Reads a body ahead, so that a gate can look into it; one that is too large is refused when it is performed. */
+async function replayable(request: SandboxRequest): Promise<{ body: Buffer; replayed: SandboxRequest }> {
+  try {
+    const body = await readBody(request.body, largestBodyBytes);
+    return { body, replayed: { ...request, body: Readable.from([body]) } };
+  } catch (error) {
+    if (!(error instanceof BodyTooLarge)) throw error;
+    const refused = new Readable({ read: () => refused.destroy(error) });
+    return { body: Buffer.alloc(0), replayed: { ...request, body: refused } };
   }
 }

@@ -1,3 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { InvalidInput, parseInput, parseJson } from './input.js';
+
 /** What can be set about a sandbox. Durations are in sandbox time; the defaults are for a person at a desk. */
 export interface SandboxSettings {
   readonly accountId: string;
@@ -67,5 +71,33 @@ export function resolveSettings(override: SettingsOverride = {}): SandboxSetting
     ...override,
     quotas: { ...defaultSettings.quotas, ...override.quotas },
     readings: { ...defaultSettings.readings, ...override.readings },
+  };
+}
+
+/** What can be set by `--readings`: the switches that docs/assumptions.md names. */
+const readings = z.strictObject({
+  tokenWithOtherParameters: z.enum(['first-resource', 'validation-error']).optional(),
+  tokenOfDeletedResource: z.enum(['first-resource', 'new-resource']).optional(),
+  invokeWhileUpdating: z.enum(['old-model', 'not-ready']).optional(),
+  suffixedBaseModelOnDemand: z.enum(['answers', 'validation-error']).optional(),
+  deletionMinutes: z.number().min(0).optional(),
+  modelUnitsWithoutCommitment: z.int().min(0).optional(),
+});
+
+/** Reads the readings of the open questions from a file, or from JSON itself. */
+export function parseReadings(fileOrJson: string): SettingsOverride {
+  const isJson = fileOrJson.trimStart().startsWith('{');
+  if (!isJson && !existsSync(fileOrJson)) {
+    throw new InvalidInput(
+      `There is no file ${fileOrJson}; give a file of readings or JSON, for instance {"invokeWhileUpdating": "not-ready"}.`,
+    );
+  }
+  const subject = isJson ? 'The readings' : fileOrJson;
+  const value = parseJson(isJson ? fileOrJson : readFileSync(fileOrJson, 'utf8'), subject);
+  const { deletionMinutes, modelUnitsWithoutCommitment, ...rest } = parseInput(readings, value, subject);
+  return {
+    readings: rest,
+    ...(deletionMinutes !== undefined && { deletionMinutes }),
+    ...(modelUnitsWithoutCommitment !== undefined && { quotas: { modelUnitsWithoutCommitment } }),
   };
 }

@@ -10,15 +10,20 @@ import {
 } from '@temporalio/workflow';
 import {
   describeHolder,
+  handOverSchema,
   type LeasedResource,
   type LeaseHolder,
   type LeaseResourceInput,
   type LeaseState,
   type LeaseView,
+  leaseHolderSchema,
+  leaseResourceInputSchema,
+  leaseWorkflowId,
   sameHolder,
   type WorkflowHolder,
 } from '../domain/lease.js';
 import { formatUsd } from '../domain/money.js';
+import { failWith, parseOrFail } from './failures.js';
 import {
   acquireUpdate,
   type HandOver,
@@ -40,7 +45,9 @@ const nobodyAcquiredMs = 300_000;
  *
  * A cancel does not end a lease (that would orphan what it protects); `teardown` does.
  */
-export async function leaseResource({ resource }: LeaseResourceInput): Promise<ReleaseReport> {
+export async function leaseResource(input: LeaseResourceInput): Promise<ReleaseReport> {
+  const { resource } = parseOrFail(leaseResourceInputSchema, input, 'the input of leaseResource');
+  refuseOtherId(resource);
   const lease = new Lease(resource);
   return CancellationScope.nonCancellable(async () => {
     await condition(() => lease.holder !== null, nobodyAcquiredMs);
@@ -49,6 +56,17 @@ export async function leaseResource({ resource }: LeaseResourceInput): Promise<R
     await condition(allHandlersFinished);
     return report;
   });
+}
+
+/** A second lease on the same resource, under an ID of its own, would delete what the first one protects. */
+function refuseOtherId(resource: LeasedResource): void {
+  const { workflowId } = workflowInfo();
+  const expected = leaseWorkflowId(resource);
+  if (workflowId === expected) return;
+  throw failWith(
+    'InvalidInput',
+    `--workflow-id: found "${workflowId}"; allowed: ${expected}. Runs start leases themselves; use teardown to delete what a model keeps.`,
+  );
 }
 
 class Lease {
@@ -129,7 +147,8 @@ class Lease {
   private async release(): Promise<ReleaseReport> {
     if (this.state === 'held') this.enter('releasing');
     this.watch?.cancel();
-    await condition(() => this.report !== null);
+    // A handler runs in the workflow's own scope: cancelled, it would answer with that cancel for ever.
+    await CancellationScope.nonCancellable(() => condition(() => this.report !== null));
     return this.report as ReleaseReport;
   }
 
@@ -153,6 +172,7 @@ class Lease {
 
   private refuseStranger(claimant: LeaseHolder): void {
     const { holder, resource } = this;
+    parseOrFail(leaseHolderSchema, claimant, 'the holder');
     if (!holder || sameHolder(holder, claimant)) return;
     throw ApplicationFailure.nonRetryable(
       `Conflict: ${resource.kind} "${resource.name}" is held by ${describeHolder(holder)}; wait until it has ended, or cancel it. Refused: ${describeHolder(claimant)}.`,
@@ -160,7 +180,8 @@ class Lease {
     );
   }
 
-  private refuseHandOver({ from, to }: HandOver): void {
+  private refuseHandOver(handOver: HandOver): void {
+    const { from, to } = parseOrFail(handOverSchema, handOver, 'the hand-over');
     this.refuseWhileClosing();
     // Handing over again after a lost reply finds the new holder in place.
     if (!this.holder || !sameHolder(this.holder, to)) this.refuseStranger(from);

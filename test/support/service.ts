@@ -25,7 +25,11 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 /** How a workflow ended: its result, or its failure's type and message. */
 export type Ending<T = RunResult> =
   | { readonly closed: 'completed'; readonly result: T }
-  | { readonly closed: 'failed' | 'cancelled' | 'terminated'; readonly type: string; readonly message: string };
+  | {
+      readonly closed: 'failed' | 'cancelled' | 'terminated';
+      readonly type: string;
+      readonly message: string;
+    };
 
 /** A whole Anneal for one test file: own worker, own task queue, own database, own local cloud. */
 export interface TestService {

@@ -47,7 +47,9 @@ describe.concurrent('approval before training', () => {
     await handle.executeUpdate('reject', { args: [{ by: 'Ada' }] });
     expect(await service.endOf(handle)).toMatchObject({ result: { outcome: 'declined', spendUsd: 0 } });
     expect((await service.ledger()).filter(({ name }) => name.startsWith(model))).toEqual([]);
-    const late = await handle.executeUpdate('approve', { args: [{ by: 'Bob' }] }).catch((e: Error) => e.message);
+    const late = await handle
+      .executeUpdate('approve', { args: [{ by: 'Bob' }] })
+      .catch((e: Error) => e.message);
     expect(late).toMatch(/completed|not found/i);
     await expectInvariants(service, model);
   });
@@ -58,7 +60,9 @@ describe.concurrent('approval before training', () => {
     });
     expect(await service.endOf(handle)).toMatchObject({ result: { outcome: 'declined', spendUsd: 0 } });
     const { stages } = await service.awaitStatus(handle, () => true);
-    expect(stages.find(({ name }) => name === 'approval')?.note).toMatch(/nobody answered.*default is to reject/);
+    expect(stages.find(({ name }) => name === 'approval')?.note).toMatch(
+      /nobody answered.*default is to reject/,
+    );
   });
 
   it('is cancelled while it waits', async () => {

@@ -35,7 +35,10 @@ describe.concurrent('the dataset stage of fineTune', () => {
   it('refuses a file that does not exist', async () => {
     const model = service.newModel();
     const ending = await service.run('fineTune', conversation(model, fromFile('nowhere/rows.jsonl')));
-    expect(ending).toMatchObject({ closed: 'failed', message: expect.stringContaining('nowhere/rows.jsonl') });
+    expect(ending).toMatchObject({
+      closed: 'failed',
+      message: expect.stringContaining('nowhere/rows.jsonl'),
+    });
     await expectNothingBought(model);
   });
 

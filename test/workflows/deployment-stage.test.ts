@@ -31,11 +31,7 @@ async function startInDeployment(target: string, more: object = {}) {
 }
 
 /** After a run that did not make it: one version, archived, nothing of it left. */
-async function expectGivenBack(
-  where: TestService,
-  model: string,
-  handle: WorkflowHandle,
-): Promise<void> {
+async function expectGivenBack(where: TestService, model: string, handle: WorkflowHandle): Promise<void> {
   expect((await where.live()).filter(({ name }) => name.startsWith(model))).toEqual([]);
   const versions = await where.dependencies.registry.versions(model);
   expect(versions).toMatchObject([{ version: 1, status: 'archived', deployment: null }]);
@@ -71,7 +67,9 @@ describe.concurrent.each(targets)('the deployment stage of fineTune on %s', (tar
     await handle.cancel();
     expect(await service.endOf(handle)).toMatchObject({ closed: 'cancelled' });
     await expectGivenBack(service, model, handle);
-    const deleted = (await service.ledger()).filter(({ name, action }) => name.startsWith(model) && action === 'delete');
+    const deleted = (await service.ledger()).filter(
+      ({ name, action }) => name.startsWith(model) && action === 'delete',
+    );
     expect(deleted.map(({ kind }) => kind)).toEqual([kinds[target], 'customModel']);
     const { objects, bucket } = service.dependencies;
     expect(await objects.list(`s3://${bucket}/models/${model}/jobs/`)).toEqual([]);

@@ -42,7 +42,10 @@ describe('infer', () => {
     const wearer = request.wearer as JsonObject;
     const shapes = service.dependencies.recipes.get('stylist')?.inference;
     const asked = wearers.flatMap((bodyShape) =>
-      [58, 61, 64, 67, 70, 73].map((heightInches) => ({ ...request, wearer: { ...wearer, bodyShape, heightInches } })),
+      [58, 61, 64, 67, 70, 73].map((heightInches) => ({
+        ...request,
+        wearer: { ...wearer, bodyShape, heightInches },
+      })),
     );
     const known = asked.filter((each) => {
       try {
@@ -89,7 +92,11 @@ describe('infer', () => {
   it.each([
     ['no request', undefined, /request/],
     ['a text', 'dress', /\(input\)|request/],
-    ['an unknown garment category', { ...request, garment: { ...(request.garment as JsonObject), category: 'tent' } }, /garment\.category.*"tent"/],
+    [
+      'an unknown garment category',
+      { ...request, garment: { ...(request.garment as JsonObject), category: 'tent' } },
+      /garment\.category.*"tent"/,
+    ],
     ['a missing wearer', { garment: request.garment }, /wearer/],
   ])('refuses %s with the path of what is wrong', async (_name, bad, message) => {
     const ending = await service.run('infer', { recipe: 'stylist', model: champion, request: bad });
@@ -100,6 +107,8 @@ describe('infer', () => {
   it('refuses a recipe that it does not know, with the ones there are', async () => {
     const ending = await service.run('infer', { recipe: 'stylish', request });
     expect(ending).toMatchObject({ closed: 'failed', type: 'InvalidInput' });
-    expect((ending as { message: string }).message).toMatch(/recipe: found "stylish"; allowed: .*Did you mean "stylist"/);
+    expect((ending as { message: string }).message).toMatch(
+      /recipe: found "stylish"; allowed: .*Did you mean "stylist"/,
+    );
   });
 });

@@ -66,11 +66,17 @@ describe.concurrent('a bad input fails at once as InvalidInput', () => {
 
   it.each([
     [{ recipe: 'stylists' }, /recipe: found "stylists"; allowed: .*Did you mean "stylist"/],
-    [{ recipe: 'stylist', deployment: { target: 'bedrock-ondemand' } }, /deployment\.target: .*Did you mean "bedrock-on-demand"/],
+    [
+      { recipe: 'stylist', deployment: { target: 'bedrock-ondemand' } },
+      /deployment\.target: .*Did you mean "bedrock-on-demand"/,
+    ],
     [{ recipe: 'stylist', training: { provider: 'bedrok' } }, /training\.provider: .*Did you mean "bedrock"/],
     [{ recipe: 'stylist', training: { baseModel: 'gpt-4' } }, /baseModel/],
     [{ recipe: 'stylist', validation: { suite: 'gold' } }, /validation\.suite: .*Did you mean "golden"/],
-    [{ recipe: 'stylist', validation: { policy: 'strict' } }, /validation\.policy: found "strict"; allowed: stylist/],
+    [
+      { recipe: 'stylist', validation: { policy: 'strict' } },
+      /validation\.policy: found "strict"; allowed: stylist/,
+    ],
     [{ recipe: 'conversation' }, /dataset\.source: found nothing/],
   ])('%j', async (input, message) => {
     expect(await refusal('fineTune', input)).toMatch(message);

@@ -34,7 +34,8 @@ async function startAndAwait(stage: string, more: object = {}) {
   const status = await service.awaitStatus(
     handle,
     ({ stage: now, job, deployment }) =>
-      now === stage && (stage === 'training' ? job?.id : stage === 'deployment' ? deployment?.id : true) != null,
+      now === stage &&
+      (stage === 'training' ? job?.id : stage === 'deployment' ? deployment?.id : true) != null,
   );
   return { model, handle, status };
 }
@@ -99,14 +100,21 @@ describe.concurrent('a lease', () => {
       () => held.executeUpdate(handOverUpdate, { args: [{ from: stranger, to: stranger }] }),
     ];
     for (const attempt of attempts) {
-      const error = await attempt().then(() => null, (thrown: unknown) => thrown);
+      const error = await attempt().then(
+        () => null,
+        (thrown: unknown) => thrown,
+      );
       expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
       const { cause } = error as WorkflowUpdateFailedError;
       expect(cause).toMatchObject({ type: 'Conflict' });
       expect(cause?.message).toContain(`held by workflow ${handle.workflowId}`);
     }
-    await expect(held.executeUpdate(acquireUpdate, { args: [nobody] })).rejects.toThrow(WorkflowUpdateFailedError);
-    await expect(held.executeUpdate(releaseUpdate, { args: [nobody] })).rejects.toThrow(WorkflowUpdateFailedError);
+    await expect(held.executeUpdate(acquireUpdate, { args: [nobody] })).rejects.toThrow(
+      WorkflowUpdateFailedError,
+    );
+    await expect(held.executeUpdate(releaseUpdate, { args: [nobody] })).rejects.toThrow(
+      WorkflowUpdateFailedError,
+    );
     expect(await held.query(leaseQuery)).toMatchObject({ holder, state: 'held' });
     await handle.cancel();
     await service.endOf(handle);
@@ -155,14 +163,23 @@ describe.concurrent('a lease', () => {
     await expectInvariants(service, model);
   });
 
+  it('cannot be started by hand under another ID, where it would delete what the real one protects', async () => {
+    const { handle, status } = await startAndAwait('training');
+    const held = lease('training-job', status.job?.name ?? '');
+    const { resource } = (await held.query(leaseQuery)) as LeaseView;
+    const ending = await service.run('leaseResource', { resource });
+    expect(ending).toMatchObject({ closed: 'failed', type: 'InvalidInput' });
+    expect((ending as { message: string }).message).toContain(`allowed: ${held.workflowId}`);
+    await handle.cancel();
+    await service.endOf(handle);
+  });
+
   it('survives a cancel, because that would orphan what it protects', async () => {
     const { handle, status } = await startAndAwait('training');
     const held = lease('training-job', status.job?.name ?? '');
     await held.cancel();
     expect(await held.query(leaseQuery)).toMatchObject({ state: 'held' });
     await handle.cancel();
-    await new Promise((r) => setTimeout(r, 6000));
-    const h = await held.fetchHistory(); console.log((h.events ?? []).map((e) => JSON.stringify(e).slice(0, 330)).join('\n'));
     await service.endOf(handle);
     expect(await service.endOf(held)).toMatchObject({ closed: 'completed' });
   });

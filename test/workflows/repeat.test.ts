@@ -44,7 +44,9 @@ describe.concurrent('fineTune, started again for the same model', () => {
     const model = service.newModel();
     const ending = await service.run('fineTune', conversation(model, { budgetUsd: 0.0001 }));
     expect(ending).toMatchObject({ closed: 'failed', type: 'BudgetExceeded' });
-    expect((ending as { message: string }).message).toMatch(/above budgetUsd .*training: .*Nothing was bought/);
+    expect((ending as { message: string }).message).toMatch(
+      /above budgetUsd .*training: .*Nothing was bought/,
+    );
     expect(await bought(model)).toEqual([]);
     await expectInvariants(service, model);
   });

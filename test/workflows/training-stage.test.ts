@@ -37,7 +37,11 @@ describe('the training stage of fineTune', () => {
       training: { uri: string };
     };
     const text = (await objects.getText(manifest.training.uri)) ?? '';
-    await objects.put(manifest.training.uri, text.replace('is blue.', 'is blue. User: really?'), 'application/x-ndjson');
+    await objects.put(
+      manifest.training.uri,
+      text.replace('is blue.', 'is blue. User: really?'),
+      'application/x-ndjson',
+    );
     await handle.executeUpdate('approve');
 
     const ending = await service.endOf(handle);
@@ -54,7 +58,9 @@ describe.concurrent('the training stage of fineTune, while the job runs', () => 
   it('fails when somebody else stops the job', async () => {
     const { model, handle } = await startInTraining();
     const { job } = await service.awaitStatus(handle, () => true);
-    await service.stranger.bedrock.send(new StopModelCustomizationJobCommand({ jobIdentifier: job?.id ?? '' }));
+    await service.stranger.bedrock.send(
+      new StopModelCustomizationJobCommand({ jobIdentifier: job?.id ?? '' }),
+    );
     const ending = await service.endOf(handle);
     expect(ending).toMatchObject({ closed: 'failed', type: 'TrainingFailed' });
     expect((ending as { message: string }).message).toMatch(/stopped by somebody else/);

@@ -1,8 +1,7 @@
-import { relative } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { CommandFailure } from '../exit.js';
 import { aborted, withInterruption } from '../interruption.js';
-import { repositoryRoot } from '../repository-root.js';
+import { pathFromClone, repositoryRoot } from '../repository-root.js';
 import type { Stack } from '../stack/stack.js';
 import { temporalCommandLine } from '../temporal-command.js';
 
@@ -13,6 +12,8 @@ interface Options {
   readonly json?: true;
 }
 
+/** How fast the local cloud's time passes for a person at a desk. */
+export const deskClockScale = 360;
 /** Waits and looks for a person at a desk; the environment may say otherwise. */
 const deskEnvironment = { ANNEAL_WAITING_SECONDS: '1,2,5', ANNEAL_LEASE_WATCH_SECONDS: '5' };
 
@@ -20,7 +21,12 @@ export function upCommand(): Command {
   return new Command('up')
     .description('Starts Temporal with its Web UI, Postgres, the local cloud and a worker, until Ctrl-C.')
     .option('--home <folder>', 'where all state lies (default: ANNEAL_HOME or .anneal)')
-    .option('--clock-scale <number>', "seconds of the local cloud's time in a real second", positive, 360)
+    .option(
+      '--clock-scale <number>',
+      "seconds of the local cloud's time in a real second",
+      positive,
+      deskClockScale,
+    )
     .option('--database-url <url>', 'a Postgres of your own instead of the embedded one')
     .option('--json', 'print one line of JSON when everything is ready, as in stack.json')
     .addHelpText(
@@ -57,7 +63,8 @@ async function up(options: Options, signal: AbortSignal): Promise<void> {
   print('Stopped. State is kept: "anneal up" goes on with it, "anneal reset" deletes it.');
 }
 
-function environmentForDesk(): Record<string, string> {
+/** What the stack's worker gets beside its addresses. */
+export function environmentForDesk(): Record<string, string> {
   const missing = Object.entries(deskEnvironment).filter(([name]) => !process.env[name]);
   return Object.fromEntries(missing);
 }
@@ -77,7 +84,7 @@ Everything is ready. Ctrl-C stops it.
   Temporal     ${stack.temporalAddress}, namespace ${stack.namespace}
   Postgres     ${stack.databaseUrl}
   Local cloud  ${stack.awsEndpoint} (simulated: nothing here costs money)
-  Logs         ${shortPath(stack.home.logs)}
+  Logs         ${pathFromClone(stack.home.logs)}
 
 In another terminal, in ${repositoryRoot}:
 
@@ -86,11 +93,6 @@ ${command('workflow', 'query', '--workflow-id', 'fine-tune/stylist', '--type', '
 ${command('workflow', 'result', '--workflow-id', 'fine-tune/stylist')}
   ./anneal sandbox
 `;
-}
-
-function shortPath(path: string): string {
-  const fromClone = relative(repositoryRoot, path);
-  return fromClone.startsWith('..') ? path : fromClone;
 }
 
 function positive(text: string): number {

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Recipe } from '../../domain/recipe.js';
 import type { RunResult, RunStatus } from '../../domain/run-state.js';
 import type { LedgerEntry, SandboxLedger, SandboxState } from '../../sandbox/admin.js';
-import { repositoryRoot } from '../repository-root.js';
+import { pathFromClone } from '../repository-root.js';
 import type { Stack } from '../stack/stack.js';
 import { type Followed, followRun } from './follow-run.js';
 import { TemporalCommand } from './temporal-command.js';
@@ -77,7 +77,7 @@ export class Stage {
     mkdirSync(directory, { recursive: true });
     const path = join(directory, `${result.model}-version-${result.version}.html`);
     writeFileSync(path, await response.text());
-    return relative(repositoryRoot, path);
+    return pathFromClone(path);
   }
 
   private async admin<T>(what: string): Promise<T> {

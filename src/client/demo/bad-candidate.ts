@@ -1,6 +1,6 @@
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { formatUsd } from '../../domain/money.js';
-import { repositoryRoot } from '../repository-root.js';
+import { pathFromClone } from '../repository-root.js';
 import { require, type Stage } from './act.js';
 import { writeShuffledFile } from './data-files.js';
 import { indent } from './first-model.js';
@@ -9,7 +9,7 @@ import { indent } from './first-model.js';
 export async function badCandidate(stage: Stage, request: object): Promise<void> {
   const { print, recipe, stack } = stage;
   print('\nAct 2: a bad candidate\n');
-  const path = relative(repositoryRoot, writeShuffledFile(join(stack.home.path, 'data'), recipe, 1));
+  const path = pathFromClone(writeShuffledFile(join(stack.home.path, 'data'), recipe, 1));
   print(`  ${path}: every row is clean, but the answers are shuffled among the questions.\n`);
   const { result, closed, failure } = await stage.fineTune(
     'fine-tune/bad-candidate',

@@ -1,7 +1,7 @@
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { formatProblem } from '../../domain/dataset/problem.js';
 import type { DatasetProblem } from '../../domain/dataset.js';
-import { repositoryRoot } from '../repository-root.js';
+import { pathFromClone } from '../repository-root.js';
 import { require, type Stage } from './act.js';
 import { writeBrokenFile } from './data-files.js';
 import { indent } from './first-model.js';
@@ -10,7 +10,7 @@ import { indent } from './first-model.js';
 export async function badData(stage: Stage): Promise<void> {
   const { print, recipe, stack } = stage;
   print('\nAct 3: bad data\n');
-  const path = relative(repositoryRoot, writeBrokenFile(join(stack.home.path, 'data'), recipe));
+  const path = pathFromClone(writeBrokenFile(join(stack.home.path, 'data'), recipe));
   const before = (await stage.ledger()).length;
   const { closed, failure, details } = await stage.fineTune(
     'fine-tune/bad-data',

@@ -4,6 +4,7 @@ import { formatUsd } from '../../domain/money.js';
 import { loadRecipes } from '../../recipes/registry.js';
 import { connectTemporal } from '../../workers/dependencies.js';
 import { repositoryRoot } from '../repository-root.js';
+import { homeAt } from '../stack/home.js';
 import { type Stack, startStack } from '../stack/stack.js';
 import { StackInterrupted } from '../stack/stack-error.js';
 import { type ActSummary, Stage } from './act.js';
@@ -12,6 +13,8 @@ import { badData } from './bad-data.js';
 import { firstModel } from './first-model.js';
 
 export interface DemoOptions {
+  /** The demo's own home is the folder `demo` in this one; `.anneal` or ANNEAL_HOME unless given. */
+  readonly home?: string | undefined;
   /** Leaves the stack running at the end, until Ctrl-C. */
   readonly keep: boolean;
   readonly signal: AbortSignal;
@@ -22,13 +25,12 @@ const demoRecipe = 'stylist';
 /** An hour of the local cloud passes in five seconds. */
 const clockScale = 720;
 
-/** Runs the main job in three acts on a stack of its own, under `.anneal/demo`, which starts empty. */
-export async function runDemo({ keep, signal, print }: DemoOptions): Promise<void> {
+/** Runs the main job in three acts on a stack of its own, in a home of its own that starts empty. */
+export async function runDemo({ home, keep, signal, print }: DemoOptions): Promise<void> {
   const startedAt = Date.now();
-  const home = join('.anneal', 'demo');
   print('Anneal: from data to champion, through a crash, and a bad candidate back out.');
   print('Everything bought here is simulated by the local cloud; no AWS account is involved.\n');
-  const stack = await startFresh(home, signal, print);
+  const stack = await startFresh(join(homeAt(home).path, 'demo'), signal, print);
   try {
     print(`\n  Web UI: ${stack.uiUrl}`);
     const recipe = loadRecipes(join(repositoryRoot, 'recipes')).get(demoRecipe);

@@ -83,7 +83,7 @@ export function configOf(stack: Pick<Stack, 'awsEndpoint' | 'databaseUrl' | 'hom
 }
 
 /** The single looks of a wait are the demo's business; a trial prints what came of them. */
-function withoutLooks(print: (line: string) => void): (line: string) => void {
+export function withoutLooks(print: (line: string) => void): (line: string) => void {
   return (line) => {
     if (!/^\s+look \d+:/.test(line)) print(line);
   };

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { inject } from 'vitest';
+import type { TestService } from './service.js';
+
+/** A worker in a process of its own, as in production; `kill` ends it as a power cut would. */
+export interface WorkerProcess {
+  readonly pid: number;
+  kill(): Promise<void>;
+}
+
+export async function spawnWorker(service: TestService): Promise<WorkerProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/workers/main.ts'], {
+    env: {
+      ...process.env,
+      ...service.environment,
+      TEMPORAL_ADDRESS: inject('temporalAddress'),
+      ANNEAL_WORKFLOW_BUNDLE: inject('bundlePath'),
+      ANNEAL_LOG_LEVEL: 'error',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const ready = once(child.stdout, 'data');
+  await Promise.race([
+    ready,
+    ended.then(([code]) => {
+      throw new Error(`The worker ended with ${code} before it was ready`);
+    }),
+  ]);
+  return {
+    pid: child.pid ?? 0,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
