@@ -48,9 +48,11 @@ function heading(state: RunState): string {
 }
 
 function stageList(state: RunState): string {
-  const rows = state.stages.map(
-    ({ name, status, note }) => `| ${marks[status]} | ${name} | ${cell(note || status)} |`,
-  );
+  const hasEnded = state.outcome !== null || state.failure !== null;
+  const rows = state.stages.map(({ name, status, note }) => {
+    if (status === 'waiting' && hasEnded) return row(marks.skipped, name, 'not reached');
+    return row(marks[status], name, cell(note || status));
+  });
   return ['| | Stage | |', '|---|---|---|', ...rows].join('\n');
 }
 
@@ -78,9 +80,13 @@ function money(state: RunState): string {
 
 function gates(state: RunState): string | null {
   if (state.checks.length === 0) return null;
-  const rows = state.checks.map(
-    (check) =>
-      `| ${check.metric} | ${check.value === null ? 'no data' : round(check.value)} | ${check.op} ${check.threshold} | ${check.status}${check.critical ? '' : ' (not critical)'} |`,
+  const rows = state.checks.map(({ metric, value, op, threshold, status, critical }) =>
+    row(
+      metric,
+      value === null ? 'no data' : round(value),
+      `${op} ${threshold}`,
+      `${status}${critical ? '' : ' (not critical)'}`,
+    ),
   );
   return [
     `**Gate**: ${state.verdict}`,
@@ -93,8 +99,8 @@ function gates(state: RunState): string | null {
 
 function billing(state: RunState): string | null {
   if (state.billing.length === 0) return null;
-  const rows = state.billing.map(
-    ({ resource, usdPerHour, owner }) => `| \`${resource}\` | ${formatUsd(usdPerHour)} | ${owner} |`,
+  const rows = state.billing.map(({ resource, usdPerHour, owner }) =>
+    row(`\`${resource}\``, formatUsd(usdPerHour), owner),
   );
   return ['**Live paid resources**', '', '| Resource | an hour | Owner |', '|---|---|---|', ...rows].join(
     '\n',

@@ -91,7 +91,7 @@ export interface SandboxFaults {
   readonly installedAt: string;
   /** Every rule with how many calls it matched, and how many of them it befell. */
   readonly faults: readonly (FaultRule & { readonly matched: number; readonly fired: number })[];
-  /** What has been decided about resources; it stays when the script goes. */
+  /** What has been decided about resources and may still show; it stays when the script goes. */
   readonly fates: readonly { readonly resource: string; readonly rule: number; readonly fault: Fault }[];
   /** In the order of happening, the newest 10,000. */
   readonly log: readonly SandboxFiredFault[];

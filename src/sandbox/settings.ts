@@ -92,7 +92,7 @@ export function parseReadings(fileOrJson: string): SettingsOverride {
       `There is no file ${fileOrJson}; give a file of readings or JSON, for instance {"invokeWhileUpdating": "not-ready"}.`,
     );
   }
-  const subject = isJson ? 'The readings' : fileOrJson;
+  const subject = isJson ? '--readings' : fileOrJson;
   const value = parseJson(isJson ? fileOrJson : readFileSync(fileOrJson, 'utf8'), subject);
   const { deletionMinutes, modelUnitsWithoutCommitment, ...rest } = parseInput(readings, value, subject);
   return {

@@ -67,6 +67,11 @@ export class Run {
     this.state.model = spec.model;
     this.state.cloud = spec.cloud;
     this.state.budgetUsd = spec.budgetUsd;
+    const approval = this.state.stages.find(({ name }) => name === 'approval');
+    if (approval && spec.approval === 'none') {
+      approval.status = 'skipped';
+      approval.note = 'nobody is asked';
+    }
     this.show();
     return spec;
   }

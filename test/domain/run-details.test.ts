@@ -11,9 +11,12 @@ function stateOf(more: Partial<RunState> = {}): RunState {
   return Object.assign(state, { recipe: 'example', model: 'example', cloud: 'sandbox' }, more);
 }
 
+/** Without the blanks that keep the columns apart. */
+const rendered = (state: RunState) => renderDetails(state).replaceAll('\u00a0', '');
+
 describe('what the Web UI shows of a run', () => {
   it('is a checklist with money, the gate, what bills, what was undone and the next command', () => {
-    const details = renderDetails(
+    const details = rendered(
       stateOf({
         spend: [{ what: 'training', usd: 1.5 }],
         budgetUsd: 25,
@@ -36,11 +39,25 @@ describe('what the Web UI shows of a run', () => {
       }),
     );
     expect(details).toContain('| [ ] | dataset | waiting |');
-    expect(details).toContain('spent $1.50, budget $25.00');
+    expect(details).toContain('spent 1.50 USD, budget 25.00 USD');
     expect(details).toContain('| raw.blocks | 2 | == 0 | fail |');
-    expect(details).toContain('| `deployment d1` | $60.00 | champion |');
+    expect(details).toContain('| `deployment d1` | 60.00 USD | champion |');
     expect(details).toContain('- delete deployment d2: done');
     expect(details).toContain('temporal workflow query --workflow-id fine-tune/example --type status');
+  });
+
+  it('holds no two dollar signs, between which the Web UI would see a formula', () => {
+    const state = stateOf({
+      awaiting: 'approve training for about $0.72',
+      failure: 'above budgetUsd $1,000.5',
+    });
+    expect(renderDetails(state)).not.toContain('$');
+    expect(rendered(stateOf({ failure: 'above budgetUsd $1,000.5.' }))).toContain('budgetUsd 1,000.5 USD.');
+  });
+
+  it('lists no stage of an ended run as waiting', () => {
+    expect(rendered(stateOf({ outcome: 'unchanged' }))).toContain('| [-] | approval | not reached |');
+    expect(rendered(stateOf({ failure: 'InvalidInput: …' }))).not.toContain('waiting');
   });
 
   it('says that a sandbox is simulated, and does not say so of AWS', () => {
@@ -60,7 +77,7 @@ describe('what the Web UI shows of a run', () => {
     const state = stateOf();
     const [first] = state.stages;
     if (first) first.note = 'a | b\nc';
-    expect(renderDetails(state)).toContain('| dataset | a \\| b c |');
+    expect(rendered(state)).toContain('| dataset | a \\| b c |');
   });
 });
 

@@ -126,7 +126,7 @@ const inputs: readonly Row[] = [
   },
   {
     title: 'an estimate above the budget',
-    command: execute('check/budget', input({ recipe: 'stylist', model: 'checks', budgetUsd: 0.01 })),
+    command: execute('check/budget', small('checks', { budgetUsd: 0.01 })),
     exitCode: 1,
     workflowId: 'check/budget',
     status: 'Failed',

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../../src/client/repository-root.js';
 import { isAlive, type KnownProcess } from '../../src/client/stack/process-identity.js';
 
@@ -15,6 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
+let demo: Demo;
+beforeEach(() => {
+  demo = new Demo();
+});
+/** A demo that a failed test left: with it end, by its guardian, the processes that it started. */
+afterEach(() => demo.kill());
+
 const patienceMs = 240_000;
 
 describe('npm run demo', () => {
@@ -23,7 +30,6 @@ describe('npm run demo', () => {
     ['in training', /running +training: \S+ is training/],
     ['in validation', /done +deployment: /],
   ])('interrupted %s, leaves no process behind', { timeout: patienceMs }, async (_, moment) => {
-    const demo = new Demo();
     await demo.until(moment);
     const started = await demo.startedProcesses();
     demo.pressControlC();
@@ -35,7 +41,6 @@ describe('npm run demo', () => {
   });
 
   it('plays its three acts to the end, after all these interruptions', { timeout: patienceMs }, async () => {
-    const demo = new Demo();
     const exitCode = await demo.exitCode();
     const { output } = demo;
     expect(exitCode, output).toBe(0);
@@ -113,6 +118,10 @@ class Demo {
   /** Ctrl-C reaches the whole foreground group. */
   pressControlC(): void {
     process.kill(-(this.#child.pid as number), 'SIGINT');
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   async exitCode(): Promise<number | null> {

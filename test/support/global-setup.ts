@@ -19,6 +19,9 @@ declare module 'vitest' {
   }
 }
 
+/** The server wakes for timers and retries up to a second late unless told otherwise. */
+const promptTimers = ['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="100ms"'];
+
 const graceMs = { temporal: 3_000, postgres: 5_000 };
 
 /**
@@ -42,7 +45,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     const [databaseUrl, temporal] = await Promise.all([
       process.env.ANNEAL_TEST_DATABASE_URL ?? startPostgres(launcher),
-      startTemporal(launcher),
+      startTemporal(launcher, undefined, promptTimers),
       bundleWorkflows(bundlePath),
     ]);
     process.env.DATABASE_URL = databaseUrl;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import type { AwsClients } from '../../src/aws/clients.js';
 import type { RunResult, RunStatus } from '../../src/domain/run-state.js';
 import type {
@@ -21,6 +21,8 @@ import { createTestDatabase } from './postgres.js';
 import { hourInASecond, startTestSandbox } from './sandbox.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
+// Whole lifecycles, several side by side: seconds on a free machine, minutes on a crowded one.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 /** How a workflow ended: its result, or its failure's type and message. */
 export type Ending<T = RunResult> =
@@ -77,13 +79,13 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   const { databaseUrl, drop } = await createTestDatabase();
   const taskQueue = `test-${randomBytes(5).toString('hex')}`;
   const address = inject('temporalAddress');
-  const poll = options.pollSeconds ?? 0.2;
+  const poll = options.pollSeconds ?? 0.4;
   const environment = {
     ANNEAL_CLOUD: 'sandbox',
     ANNEAL_AWS_ENDPOINT: sandbox.endpoint,
     DATABASE_URL: databaseUrl,
     ANNEAL_TASK_QUEUE: taskQueue,
-    ANNEAL_LEASE_WATCH_SECONDS: '0.5',
+    ANNEAL_LEASE_WATCH_SECONDS: '1',
     ANNEAL_WAITING_SECONDS: `${poll},${poll},${poll}`,
   };
   const dependencies = await createDependencies(loadConfig(environment));
@@ -138,7 +140,7 @@ function runner(
     run: async <T>(type: string, input?: unknown) => endOf<T>(await start(type, input)),
     endOf,
     awaitStatus: async (handle, condition) => {
-      const deadline = Date.now() + 30_000;
+      const deadline = Date.now() + 60_000;
       for (;;) {
         const status = await handle.query(statusQuery);
         if (condition(status)) return status;

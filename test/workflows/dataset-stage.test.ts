@@ -59,7 +59,7 @@ describe.concurrent('the dataset stage of fineTune', () => {
     const askedAtMs = Date.now();
     await handle.cancel();
     expect(await service.endOf(handle)).toMatchObject({ closed: 'cancelled' });
-    expect(Date.now() - askedAtMs).toBeLessThan(10_000);
+    expect(Date.now() - askedAtMs).toBeLessThan(30_000);
     await expectNothingBought(model);
   });
 });

@@ -1,53 +1,34 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conversation } from '../support/run-specs.js';
-import { hourInASecond } from '../support/sandbox.js';
 import { startService, type TestService } from '../support/service.js';
 
-/** Two of the same, because looks are counted for a whole cloud. */
-let left: TestService;
-let pushed: TestService;
+/** Two of the same, but for how often they look; looks are counted for a whole cloud. */
+let seldom: TestService;
+let often: TestService;
 beforeAll(async () => {
-  const options = { sandbox: { trainingHours: 4 }, pollSeconds: 1 };
-  [left, pushed] = await Promise.all([startService(options), startService(options)]);
+  const sandbox = { trainingHours: 12 };
+  [seldom, often] = await Promise.all([
+    startService({ sandbox, pollSeconds: 3 }),
+    startService({ sandbox, pollSeconds: 0.03 }),
+  ]);
 });
-afterAll(() => Promise.all([left.stop(), pushed.stop()]));
+afterAll(() => Promise.all([seldom.stop(), often.stop()]));
 
-async function looks(service: TestService): Promise<number> {
-  return (await service.metrics()).operations['bedrock:GetModelCustomizationJob']?.count ?? 0;
-}
-
-/** Has the run look at its job at once, again and again: a server retries no more than once a second by itself. */
-async function pushToLook(service: TestService, handle: WorkflowHandle, times: number): Promise<void> {
-  await service.awaitStatus(handle, ({ job }) => Boolean(job?.id));
-  const before = await looks(service);
-  while ((await looks(service)) < before + times) {
-    await service.client.workflowService.resetActivity({
-      namespace: 'default',
-      execution: { workflowId: handle.workflowId },
-      type: 'awaitTrainingJob',
-    });
-    await sleep(20);
-  }
-}
-
-async function eventsOf(service: TestService, handle: WorkflowHandle): Promise<number> {
+async function lifecycle(service: TestService) {
+  const handle = await service.start('fineTune', conversation(service.newModel()));
   expect(await service.endOf(handle)).toMatchObject({ result: { outcome: 'promoted' } });
-  return (await handle.fetchHistory()).events?.length ?? 0;
+  const { events } = await handle.fetchHistory();
+  const { operations } = await service.metrics();
+  const looks = operations['bedrock:GetModelCustomizationJob']?.count ?? 0;
+  return { events: events?.length ?? 0, looks };
 }
 
 describe('waiting', () => {
-  it('costs the same few events however often a run looks', async () => {
-    const seldom = await left.start('fineTune', conversation(left.newModel()));
-    const often = await pushed.start('fineTune', conversation(pushed.newModel()));
-    await pushed.setClock(1);
-    await pushToLook(pushed, often, 100);
-    await pushed.setClock(hourInASecond);
-    const [few, many] = await Promise.all([eventsOf(left, seldom), eventsOf(pushed, often)]);
-    expect(await looks(left)).toBeLessThan(20);
-    expect(await looks(pushed)).toBeGreaterThan(100);
-    expect(many).toBe(few);
-    expect(many).toBeLessThan(150);
+  it('costs the same few events whether a run looks at its job some five times or a hundred', async () => {
+    const [few, many] = await Promise.all([lifecycle(seldom), lifecycle(often)]);
+    expect(few.looks).toBeLessThan(12);
+    expect(many.looks).toBeGreaterThan(95);
+    expect(many.events).toBe(few.events);
+    expect(many.events).toBeLessThan(150);
   });
 });

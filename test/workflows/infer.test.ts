@@ -75,7 +75,7 @@ describe('infer', () => {
     );
     const askedAtMs = Date.now();
     const result = await infer(broken);
-    expect(Date.now() - askedAtMs).toBeLessThan(6_000);
+    expect(Date.now() - askedAtMs).toBeLessThan(20_000);
     expect(result).toMatchObject({ source: 'phrase_bank' });
     expect(result.fallbackReason).toMatch(/model unavailable: .*ResourceNotFoundException/);
     expectClean(result);

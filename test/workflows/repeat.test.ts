@@ -90,6 +90,6 @@ describe.concurrent('fineTune, started again for the same model', () => {
     const model = service.newModel();
     await service.run('fineTune', conversation(model, { budgetUsd: 0 }));
     const lock = service.client.workflow.getHandle(leaseWorkflowId(modelLock(model)));
-    await vi.waitFor(async () => expect((await lock.query(leaseQuery)).state).toBe('released'), 5_000);
+    await vi.waitFor(async () => expect((await lock.query(leaseQuery)).state).toBe('released'), 60_000);
   });
 });

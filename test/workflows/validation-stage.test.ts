@@ -42,7 +42,7 @@ async function startInValidation(model: string): Promise<{ handle: WorkflowHandl
   await vi.waitFor(async () => {
     const { resources } = await service.state();
     expect(resources.find(({ resource }) => resource === id)?.requests).toBeGreaterThan(60);
-  }, 10_000);
+  }, 60_000);
   return { handle, deployment: id };
 }
 

@@ -36,7 +36,7 @@ describe('a worker killed with SIGKILL', () => {
     const requests = async () =>
       (await service.state()).resources.find(({ resource }) => resource === deployment?.id)?.requests ?? 0;
     await vi.waitFor(async () => expect(await requests()).toBeGreaterThan(3 * chunk), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 10,
     });
     await worker.kill();

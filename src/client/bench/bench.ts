@@ -65,7 +65,12 @@ async function benchAll(trial: Trial, repetitions: number, signal: AbortSignal):
   const conversation = dependencies.recipes.get('conversation');
   if (!conversation) throw new Error('There is no recipe conversation');
   print('  dataset builder …');
-  const builder = await benchDatasetBuilder(conversation, repetitions, signal);
+  const builder = await benchDatasetBuilder(
+    conversation,
+    join(stack.home.path, 'data/builder'),
+    repetitions,
+    signal,
+  );
   print('  guardrails …');
   const guardrails = await benchGuardrails(recipe, join(data, 'ruleset.json'), repetitions, signal);
   return withBenchWorker(stack.temporalAddress, async () => {

@@ -26,7 +26,11 @@ export function temporalCli(): string {
 }
 
 /** Starts the development server with its Web UI on loopback, on the usual ports where they are free. */
-export async function startTemporal(launcher: Launcher, signal?: AbortSignal): Promise<TemporalServer> {
+export async function startTemporal(
+  launcher: Launcher,
+  signal?: AbortSignal,
+  moreArguments: readonly string[] = [],
+): Promise<TemporalServer> {
   const cli = temporalCli();
   const optionalFlags = (await supports(cli, '--ui-disable-news-fetch')) ? ['--ui-disable-news-fetch'] : [];
   return withPortRetries(async (attempt) => {
@@ -35,7 +39,11 @@ export async function startTemporal(launcher: Launcher, signal?: AbortSignal): P
     const server = await launcher.start({
       name: 'temporal',
       command: cli,
-      args: [...serverArguments(launcher.home.temporalDatabase, port, uiPort), ...optionalFlags],
+      args: [
+        ...serverArguments(launcher.home.temporalDatabase, port, uiPort),
+        ...optionalFlags,
+        ...moreArguments,
+      ],
       cwd: launcher.home.path,
       env: withoutTemporalSettings(process.env),
       logPath: launcher.logPath('temporal'),

@@ -99,8 +99,9 @@ function folderOf({ data }: Options): string {
     (name) => !existsSync(join(folder, name)),
   );
   if (missing.length === 0) return folder;
+  const found = existsSync(folder) ? `found no ${missing.join(', no ')} in it` : 'found no such folder';
   throw new CommandFailure(
-    `${data ?? usualFolder}: found ${existsSync(folder) ? 'no' : 'no such folder, so no'} ${missing.join(', no ')}. The data does not come with the project; name the folder that holds it: npm run real-data -- --data FOLDER.`,
+    `${data ?? usualFolder}: ${found}. The data does not come with the project: name the folder that holds ${problems}, ${conversations} and ${rawConversations} with npm run real-data -- --data FOLDER.`,
     exitCodes.badInput,
   );
 }

@@ -14,7 +14,9 @@ export async function runScript<Options>(
 ): Promise<void> {
   process.chdir(repositoryRoot);
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  process.exitCode = await withInterruption((signal) => exitCodeOf(command, work, signal));
+  const exitCode = await withInterruption((signal) => exitCodeOf(command, work, signal));
+  // The stack is stopped; whatever still waits for it in this process waits in vain.
+  process.exit(exitCode);
 }
 
 /** A path as the person typed it, who may stand in another folder. */

@@ -6,6 +6,7 @@ import { loadRecipes } from '../../recipes/registry.js';
 import { loadConfig } from '../../workers/config.js';
 import { connectTemporal, createDependencies, type Dependencies } from '../../workers/dependencies.js';
 import { Stage } from '../demo/act.js';
+import { aborted } from '../interruption.js';
 import { repositoryRoot } from '../repository-root.js';
 import { type Stack, type StackOptions, startStack } from '../stack/stack.js';
 import { Promises } from './promises.js';
@@ -45,10 +46,15 @@ export async function runTrial(options: TrialOptions, body: (trial: Trial) => Pr
     const broken = stack.broken.then((error) => {
       throw error;
     });
-    await Promise.race([withClients(stack, options, body), broken]);
+    await Promise.race([withClients(stack, options, body), broken, interruption(signal)]);
   } finally {
     await stack.stop();
   }
+}
+
+async function interruption(signal: AbortSignal): Promise<never> {
+  await aborted(signal);
+  throw signal.reason;
 }
 
 async function withClients(

@@ -71,6 +71,7 @@ function checkText(
       found.addLimit(segment.path, `The text has ${segment.text.length} characters; ${textLimit} are read`);
     }
   }
+  if (rules.length === 0) return;
   for (const { view, tokens } of viewsOf(joined, ruleset.strongWords)) {
     for (const rule of rules) {
       if (!rule.views.includes(view)) continue;

@@ -41,7 +41,7 @@ export class Fates {
     const concerned = this.all.filter((fate) => names.includes(fate.arn));
     const refusal = this.#refuse(call, concerned);
     if (refusal) return refusal;
-    const known = new Set(arnsOf(this.world.state));
+    const known = new Set(dooms.length > 0 ? arnsOf(this.world.state) : []);
     const reply = await this.#performInTime(call, concerned, perform);
     if (reply.status < 300) this.#endOldFates(call, concerned);
     if (dooms.length > 0 && reply.status < 300) this.#doom(call, dooms, names, known);
@@ -55,7 +55,7 @@ export class Fates {
   #refuse(call: Call, concerned: readonly Fate[]): Reply | null {
     for (const fate of concerned) {
       const { fault } = fate;
-      const isHidden = fault.kind === 'notFoundAfterCreate' && fate.falseReads < fault.reads;
+      const isHidden = fault.kind === 'notFoundAfterCreate';
       if (isHidden && /^Get(ModelCust|CustomModelDep|Provisioned)/.test(call.operation)) {
         this.#show(fate, call);
         return bedrockReply(call, 'ResourceNotFoundException', `There is no resource ${fate.arn}.`);
@@ -75,7 +75,7 @@ export class Fates {
 
   /** Answers once from the time of its creation what has already been seen to be further. */
   async #performInTime(call: Call, concerned: readonly Fate[], perform: Perform): Promise<Reply> {
-    const fate = concerned.find((each) => each.fault.kind === 'backwards' && each.falseReads === 0);
+    const fate = concerned.find((each) => each.fault.kind === 'backwards');
     if (!fate || !/^Get(ModelCust|CustomModelDep|Provisioned)/.test(call.operation)) return perform();
     if (fate.hasAdvanced) {
       this.#show(fate, call);
@@ -89,6 +89,7 @@ export class Fates {
 
   #show(fate: Fate, call: Call): void {
     fate.falseReads += 1;
+    if (isSpent(fate)) this.all.splice(this.all.indexOf(fate), 1);
     this.watch.onShown(fate, call);
     this.watch.onChange();
   }
@@ -120,6 +121,11 @@ export class Fates {
     if (problems.length > 0)
       this.watch.onInvalidResponse(`A fault: ${call.operation}: ${problems.join('; ')}`);
   }
+}
+
+/** Whether a fate has shown itself as often as it was to; it is forgotten then. */
+function isSpent({ fault, falseReads }: Fate): boolean {
+  return falseReads >= (fault.kind === 'notFoundAfterCreate' ? fault.reads : 1);
 }
 
 function arnsOf(state: State): string[] {

@@ -45,15 +45,17 @@ const fault = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const nthWords = 'a whole number from 1, a list of them, "always" or {"probability": 0.1, "seed": 7}';
+const position = z.int({ error: nthWords }).min(1, nthWords);
 const nth = z.union(
   [
-    z.int().min(1),
-    z.array(z.int().min(1)).min(1),
+    position,
+    z.array(position).min(1, nthWords),
     z.literal('always'),
     z.strictObject({ probability: z.number().min(0).max(1), seed: z.int() }),
   ],
   {
-    error: 'a whole number from 1, a list of them, "always" or {"probability": 0.1, "seed": 7}',
+    error: nthWords,
   },
 );
 
