@@ -6,6 +6,7 @@ export interface InputProblem {
   /** Dotted path, or `(input)` for the whole. */
   readonly path: string;
   readonly found: string;
+  /** Empty where `found` is a whole sentence already, from a rule that spans several fields. */
   readonly allowed: string;
   readonly hint: string | null;
 }
@@ -22,6 +23,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
 /** All problems as one message, the first line naming how many there are. */
 export function formatProblems(subject: string, problems: readonly InputProblem[]): string {
   const lines = problems.map(({ path, found, allowed, hint }) => {
+    if (allowed === '') return `  ${path}: ${found}`;
     const advice = hint ? ` Did you mean "${hint}"?` : '';
     return `  ${path}: found ${found}; allowed: ${allowed}.${advice}`;
   });
@@ -40,7 +42,7 @@ export function didYouMean(found: string, allowed: readonly string[]): string | 
 function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): InputProblem[] {
   const path = issue.path.length === 0 ? '(input)' : issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
-    const allowed = keysAt(schema, issue.path);
+    const allowed = keysAt(schema, issue.path, issue.input);
     return issue.keys.map((key) => ({
       path: issue.path.length === 0 ? key : `${path}.${key}`,
       found: 'an unknown field',
@@ -48,14 +50,17 @@ function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): InputProblem[] 
       hint: didYouMean(key, allowed),
     }));
   }
+  if (issue.code === 'custom') return [{ path, found: issue.message, allowed: '', hint: null }];
   if (issue.code === 'invalid_value') {
     const allowed = issue.values.map(String);
     const hint = typeof issue.input === 'string' ? didYouMean(issue.input, allowed) : null;
     return [{ path, found: quote(issue.input), allowed: allowed.join(', '), hint }];
   }
   if (issue.code === 'invalid_union' && issue.discriminator) {
-    const allowed = discriminatorValues(schema, issue.path.slice(0, -1), issue.discriminator);
-    const value = (issue.input as Record<string, unknown>)[issue.discriminator];
+    const key = issue.discriminator;
+    const parent = issue.path.at(-1) === key ? issue.path.slice(0, -1) : issue.path;
+    const allowed = discriminatorValues(schema, parent, key);
+    const value = (issue.input as Record<string, unknown> | undefined)?.[key];
     const hint = typeof value === 'string' ? didYouMean(value, allowed) : null;
     return [{ path, found: quote(value), allowed: allowed.join(', '), hint }];
   }
@@ -75,18 +80,24 @@ function quote(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  const keys = schemasAt(schema, path).flatMap((found) =>
-    found instanceof z.ZodObject ? Object.keys(found.shape) : [],
+/** The fields that an object may have; of a union, those of the option that the input names by `kind`. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[], input: unknown): string[] {
+  const kind = (input as { kind?: unknown } | undefined)?.kind;
+  const found = schemasAt(schema, path);
+  const meant = found.filter((each) => literalsOf(each, 'kind').includes(String(kind)));
+  const keys = (meant.length > 0 ? meant : found).flatMap((each) =>
+    each instanceof z.ZodObject ? Object.keys(each.shape) : [],
   );
   return [...new Set(keys)];
 }
 
 function discriminatorValues(schema: z.ZodType, path: readonly PropertyKey[], key: string): string[] {
-  return schemasAt(schema, path).flatMap((found) => {
-    const member = found instanceof z.ZodObject ? found.shape[key] : undefined;
-    return member instanceof z.ZodLiteral ? [...member.values].map(String) : [];
-  });
+  return schemasAt(schema, path).flatMap((found) => literalsOf(found, key));
+}
+
+function literalsOf(schema: z.ZodType, key: string): string[] {
+  const member = schema instanceof z.ZodObject ? schema.shape[key] : undefined;
+  return member instanceof z.ZodLiteral ? [...member.values].map(String) : [];
 }
 
 /** Every schema that may apply at a path: several below a union. */
@@ -99,6 +110,7 @@ function schemasAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType[]
   const [head, ...rest] = path;
   if (head === undefined) return options;
   return options.flatMap((option) => {
+    if (option instanceof z.ZodArray) return schemasAt(option.element as z.ZodType, rest);
     const member = option instanceof z.ZodObject ? option.shape[head as string] : undefined;
     return member ? schemasAt(member as z.ZodType, rest) : [];
   });

@@ -15,7 +15,8 @@ const detailsLimitCharacters = 6_600;
 const listedUndos = 20;
 
 /**
- * What the Web UI shows under a run's current details: Markdown, a pure function of the state.
+ * What the Web UI shows under a run's current details: Markdown, a pure function of the state. Without
+ * dollar signs: the Web UI takes what stands between two of them for a formula.
  */
 export function renderDetails(state: RunState): string {
   return [
@@ -31,6 +32,7 @@ export function renderDetails(state: RunState): string {
   ]
     .filter((section) => section !== null)
     .join('\n\n')
+    .replaceAll(/\$(\d[\d,.]*\d|\d)/g, '$1 USD')
     .slice(0, detailsLimitCharacters);
 }
 
@@ -122,4 +124,9 @@ function round(value: number): string {
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 300);
+}
+
+/** The Web UI leaves no room between columns. */
+function row(...cells: readonly string[]): string {
+  return `| ${cells.join('\u00a0\u00a0 | ')} |`;
 }

@@ -1,3 +1,4 @@
+import { CancellationScope } from '@temporalio/workflow';
 import type { ModelVersion } from '../domain/model-version.js';
 import { type ResolvedRunSpec, type VersionSpec, versionSpecSchema } from '../domain/run-spec.js';
 import type { Outcome, RunResult } from '../domain/run-state.js';
@@ -29,7 +30,10 @@ export async function runOnVersion(
     run.state.report = version.reportUri;
     await run.lockModel(spec.model);
     const outcome = await story({ run, input: versionSpec, spec, version });
-    run.state.billing = await registry('What bills now?').describeBilling(spec.model);
+    // What the story did is done: a cancel that comes after it does not make it undone.
+    run.state.billing = await CancellationScope.nonCancellable(() =>
+      registry('What bills now?').describeBilling(spec.model),
+    );
     return outcome;
   });
 }

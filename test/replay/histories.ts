@@ -12,6 +12,7 @@ export const largestHistoryBytes = 300_000;
 /** A stored history as the Temporal CLI writes it; only what tests look at is named. */
 export interface StoredHistory {
   readonly events: {
+    workflowExecutionStartedEventAttributes?: { workflowId: string };
     activityTaskScheduledEventAttributes?: { activityType: { name: string } };
   }[];
 }

@@ -1,10 +1,16 @@
-import { Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { describe, expect, inject, it } from 'vitest';
-import { largestHistoryBytes, loadHistory, storedHistories } from './histories.js';
+import { largestHistoryBytes, loadHistory, type StoredHistory, storedHistories } from './histories.js';
 
-const replay = (history: unknown) =>
-  Worker.runReplayHistory({ workflowBundle: { codePath: inject('bundlePath') } }, history);
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+const replay = (history: StoredHistory) =>
+  Worker.runReplayHistory(
+    { workflowBundle: { codePath: inject('bundlePath') } },
+    history,
+    history.events[0]?.workflowExecutionStartedEventAttributes?.workflowId,
+  );
 
 /** One of each way in which a run can end. */
 const outcomes = [

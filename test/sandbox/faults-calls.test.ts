@@ -253,8 +253,8 @@ describe('a garbled body', () => {
 });
 
 describe('a stale list', () => {
-  const listed = async () => {
-    const list = new ListProvisionedModelThroughputsCommand({});
+  const listed = async (nameContains?: string) => {
+    const list = new ListProvisionedModelThroughputsCommand({ nameContains });
     return (await sandbox.bedrock.send(list)).provisionedModelSummaries?.map(
       (each) => each.provisionedModelName,
     );
@@ -283,8 +283,8 @@ describe('a stale list', () => {
       nth: 1,
       fault: { kind: 'staleList', seconds: 100 },
     });
-    expect(await listed()).toEqual([]);
-    expect(await listed()).toEqual(['young']);
+    expect(await listed('young')).toEqual([]);
+    expect(await listed('young')).toEqual(['young']);
     await sandbox.setClockScale(3600);
     await expect.poll(async () => (await getThroughput('young')).status).toBe('InService');
     await sandbox.setClockScale(1);
@@ -295,7 +295,7 @@ describe('a stale list', () => {
       nth: 1,
       fault: { kind: 'staleList', seconds: ageSeconds - 60 },
     });
-    const list = new ListProvisionedModelThroughputsCommand({});
+    const list = new ListProvisionedModelThroughputsCommand({ nameContains: 'young' });
     const status = async () =>
       (await sandbox.bedrock.send(list)).provisionedModelSummaries?.map((each) => each.status);
     expect(await status()).toEqual(['Creating']);

@@ -75,17 +75,17 @@ it('refuses conversations that Bedrock would refuse', async () => {
   const user = { role: 'user', content: [{ text: 'Hello' }] };
   const assistant = { role: 'assistant', content: [{ text: 'Hello' }] };
   const refused = [
-    converse([]),
-    converse([assistant]),
-    converse([user, user]),
-    converse([user, assistant]),
-    converse([{ role: 'user', content: [{ text: ' ' }] }]),
-    converse([user], { inferenceConfig: { temperature: 1.5 } }),
-    converse([user], { inferenceConfig: { maxTokens: 0 } }),
-    sandbox.runtime.send(new InvokeModelCommand({ modelId, body: 'no json' })),
+    () => converse([]),
+    () => converse([assistant]),
+    () => converse([user, user]),
+    () => converse([user, assistant]),
+    () => converse([{ role: 'user', content: [{ text: ' ' }] }]),
+    () => converse([user], { inferenceConfig: { temperature: 1.5 } }),
+    () => converse([user], { inferenceConfig: { maxTokens: 0 } }),
+    () => sandbox.runtime.send(new InvokeModelCommand({ modelId, body: 'no json' })),
   ];
   for (const call of refused) {
-    expect(await errorOf(call)).toMatchObject({ name: 'ValidationException', status: 400 });
+    expect(await errorOf(call())).toMatchObject({ name: 'ValidationException', status: 400 });
   }
 });
 

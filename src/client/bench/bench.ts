@@ -75,7 +75,7 @@ async function benchAll(trial: Trial, repetitions: number, signal: AbortSignal):
   const guardrails = await benchGuardrails(recipe, join(data, 'ruleset.json'), repetitions, signal);
   return withBenchWorker(stack.temporalAddress, async () => {
     print('  waiting …');
-    const waiting = await benchWaiting(client, repetitions, signal);
+    const waiting = await benchWaiting(client, repetitions);
     print('  lifecycle …');
     const lifecycle = await benchLifecycle(client, join(stack.home.path, 'data'), repetitions, signal);
     print('  inference …');
