@@ -145,7 +145,7 @@ describe('a script that cannot be meant', () => {
     [
       'a field that is misspelt',
       { ...rule, fault: { kind: 'slow', delayMs: 1, delaysMs: 1 } },
-      /faults\.0\.fault: XX you mean "delayMs"\?/,
+      /faults\.0\.fault\.delaysMs: found an unknown field; allowed: kind, delayMs\. Did you mean "delayMs"\?/,
     ],
     ['no nth', { operation: '*', fault: throttle }, /faults\.0\.nth: found nothing; allowed: a whole number/],
     ['an nth of 0', { ...rule, nth: 0 }, /faults\.0\.nth: found 0; allowed: a whole number from 1/],
