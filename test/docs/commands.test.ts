@@ -18,6 +18,8 @@ const pages = documents()
 let home: string;
 let stack: Stack;
 let environment: NodeJS.ProcessEnv;
+/** Why the stack is no more, where a command failed because of that. */
+let broken = '';
 
 beforeAll(async () => {
   rmSync(tutorial, { recursive: true, force: true });
@@ -26,6 +28,9 @@ beforeAll(async () => {
     home,
     clockScale: 3600,
     environment: { ANNEAL_WAITING_SECONDS: '0.3,0.3,0.3', ANNEAL_LEASE_WATCH_SECONDS: '1' },
+  });
+  stack.broken.then(({ message }) => {
+    broken = message;
   });
   // A terminal of somebody who has set nothing but what docs/index.md says.
   const settings = /^(ANNEAL_|AWS_|DATABASE_URL$)/;
@@ -49,7 +54,7 @@ describe('every command marked "sh test" does what its page says', () => {
       for (const { line, code } of commands) {
         const expected = Number(/^# exit code (\d+)$/m.exec(code)?.[1] ?? 0);
         const { exitCode, output } = await runInBash(code);
-        expect(exitCode, `${path}:${line}\n${code}\n${output}`).toBe(expected);
+        expect(exitCode, `${path}:${line}\n${code}\n${output}\n${broken}`).toBe(expected);
       }
     });
   }

@@ -40,9 +40,9 @@ export async function benchInference(
     await infer();
   }
   sources.clear();
-  const runs: { ours: number[]; against: number[] }[] = [];
+  const runs: Requests[] = [];
   for (let repetition = 0; repetition < repetitions; repetition += 1) {
-    const run = { ours: [] as number[], against: [] as number[] };
+    const run: Requests = { ours: [], against: [] };
     for (let index = 0; index < requestsPerRepetition; index += 1) {
       signal.throwIfAborted();
       run.against.push((await secondsOf(direct)) * 1000);
@@ -50,6 +50,16 @@ export async function benchInference(
     }
     runs.push(run);
   }
+  return comparisons(runs, sources);
+}
+
+/** Milliseconds of each request of one repetition. */
+interface Requests {
+  readonly ours: number[];
+  readonly against: number[];
+}
+
+function comparisons(runs: readonly Requests[], sources: ReadonlyMap<string, number>): Comparison[] {
   const written = [...sources].map(([source, count]) => `${source} ${count}`).join(', ');
   const remarks = [
     `${requestsPerRepetition} requests a repetition, one at a time, each beside a direct call; answers came from: ${written}.`,

@@ -49,6 +49,13 @@ export async function benchLifecycle(
   await hellos();
   const measured = await inTurn({ lifecycle, hello: hellos }, repetitions, signal);
 
+  return comparisons(measured, histories);
+}
+
+function comparisons(
+  measured: readonly { readonly lifecycle: number; readonly hello: number }[],
+  histories: readonly History[],
+): Comparison[] {
   const [first] = histories;
   const header = { unit: 's', better: 'lower' } as const;
   const remarks = [
