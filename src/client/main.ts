@@ -5,6 +5,7 @@ import { demoCommand } from './commands/demo.js';
 import { estimateCommand } from './commands/estimate.js';
 import { explainCommand } from './commands/explain.js';
 import { migrateCommand } from './commands/migrate.js';
+import { reportCommand } from './commands/report.js';
 import { resetCommand } from './commands/reset.js';
 import { sandboxCommand } from './commands/sandbox.js';
 import { upCommand } from './commands/up.js';
@@ -55,6 +56,7 @@ function commands(): Command[] {
     explainCommand(invocationDirectory),
     estimateCommand(invocationDirectory),
     sandboxCommand(),
+    reportCommand(invocationDirectory),
     workerCommand(),
     migrateCommand(),
     resetCommand(),

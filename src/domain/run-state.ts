@@ -183,7 +183,7 @@ export function toStatus(state: RunState): RunStatus {
 /** The exact command that a person would most likely type next. */
 export function nextCommand(state: RunState): string {
   const start = (type: string, input: object) =>
-    `temporal workflow start --task-queue ${state.taskQueue} --type ${type} --workflow-id ${type}/${state.model} --input '${JSON.stringify(input)}'`;
+    `temporal workflow start --task-queue ${state.taskQueue} --type ${type} --workflow-id ${kebab(type)}/${state.model} --input '${JSON.stringify(input)}'`;
   if (state.awaiting) {
     return `temporal workflow update execute --workflow-id ${state.workflowId} --name approve --input '{"by":"your name"}'`;
   }
@@ -213,4 +213,9 @@ export function nextCommand(state: RunState): string {
     case null:
       return `temporal workflow query --workflow-id ${state.workflowId} --type status`;
   }
+}
+
+/** `fineTune` as it stands in workflow IDs: `fine-tune`. */
+function kebab(type: string): string {
+  return type.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -77,6 +77,8 @@ function addresses(stack: Stack) {
 function summary(stack: Stack): string {
   const command = (...args: string[]) => `  ${temporalCommandLine(stack, args)}`;
   const start = ['workflow', 'start', '--type', 'fineTune', '--task-queue', 'anneal'];
+  const home = pathFromClone(stack.home.path);
+  const ofHome = home === '.anneal' ? '' : `ANNEAL_HOME='${home}' `;
   return `
 Everything is ready. Ctrl-C stops it.
 
@@ -91,7 +93,7 @@ In another terminal, in ${repositoryRoot}:
 ${command(...start, '--workflow-id', 'fine-tune/stylist', '--fail-existing', '--input', '{"recipe":"stylist"}')}
 ${command('workflow', 'query', '--workflow-id', 'fine-tune/stylist', '--type', 'status')}
 ${command('workflow', 'result', '--workflow-id', 'fine-tune/stylist')}
-  ./anneal sandbox
+  ${ofHome}./anneal sandbox
 `;
 }
 

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { currentWorkflowBundle } from '../../../scripts/setup/workflow-bundle.mjs';
 import { CommandFailure } from '../exit.js';
+import { repositoryRoot } from '../repository-root.js';
 import { commandConfig, environmentOfStack } from '../stack-addresses.js';
 
 /** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
@@ -24,8 +26,10 @@ Examples:
       // Faults of the configuration are shown in one message before anything is started.
       const { taskQueue } = commandConfig({ offline: check });
       for (const [name, value] of Object.entries(environmentOfStack())) process.env[name] ||= value;
-      if (check) await checkPollers(taskQueue);
-      else await import('../../workers/main.js');
+      if (check) return checkPollers(taskQueue);
+      const bundle = currentWorkflowBundle(repositoryRoot);
+      if (bundle) process.env.ANNEAL_WORKFLOW_BUNDLE ||= bundle;
+      await import('../../workers/main.js');
     });
 }
 
