@@ -11,12 +11,15 @@ export function lookAgain(message: string, waiting: Waiting): never {
   const delayMs = nextPollMs(waiting, elapsedMs, Math.random());
   const text = `${message}; waiting for ${formatElapsed(elapsedMs)}, next look in ${formatElapsed(delayMs)}`;
   heartbeat(text);
-  throw ApplicationFailure.create({
+  const failure = ApplicationFailure.create({
     type: 'StillWaiting',
     message: text,
     nextRetryDelay: delayMs,
     category: 'BENIGN',
   });
+  // The Web UI shows the stack under the message: a wait is no error and has none.
+  failure.stack = '';
+  throw failure;
 }
 
 /**

@@ -190,7 +190,9 @@ export function nextCommand(state: RunState): string {
   const model = { model: state.model };
   switch (state.outcome) {
     case 'promoted':
-      return start('rollback', model);
+      return state.previousChampion === null
+        ? start('validate', { ...model, version: state.version })
+        : start('rollback', model);
     case 'unchanged':
       return start('fineTune', { recipe: state.recipe, ...model, force: true });
     case 'rejected':

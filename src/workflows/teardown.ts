@@ -28,6 +28,9 @@ export async function teardown(input: unknown): Promise<RunResult> {
       for (const version of doomed) await tearDownVersion(run, version, notes ?? 'torn down by hand');
     });
     run.requireTeardown();
+    run.state.version = wanted ?? null;
+    const serving = versions.find(({ status }) => status === 'champion');
+    run.state.champion = serving && !doomed.includes(serving) ? serving.version : null;
     return 'tornDown';
   });
 }

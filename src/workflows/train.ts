@@ -1,7 +1,8 @@
+import { CancellationScope } from '@temporalio/workflow';
 import { runSpecSchema } from '../domain/run-spec.js';
 import type { RunResult } from '../domain/run-state.js';
 import { parseOrFail } from './failures.js';
-import { runSpecs } from './proxies.js';
+import { registry, runSpecs } from './proxies.js';
 import { Run } from './run.js';
 import { datasetStage } from './stages/dataset.js';
 import { trainingStage } from './stages/training.js';
@@ -19,6 +20,9 @@ export async function train(input: unknown): Promise<RunResult> {
     if (!(await run.approved('before-training', spec, question))) return 'declined';
     const version = await trainingStage(run, spec, dataset);
     await run.handOverTo(version);
+    run.state.billing = await CancellationScope.nonCancellable(() =>
+      registry('What bills now?').describeBilling(spec.model),
+    );
     return 'trained';
   });
 }

@@ -294,7 +294,7 @@ const afterIt: readonly Row[] = [
     command: run('execute', 'rollback', 'rollback/stylist', input({ model: 'stylist' })),
     workflowId: 'rollback/stylist',
     ...refusedInput,
-    says: 'InvalidInput: model: there is not a previous champion of model "stylist"; known versions: 1.',
+    says: 'InvalidInput: model: there is no previous champion of model "stylist"; known versions: 1.',
   },
   {
     title: 'teardown of the champion',

@@ -76,10 +76,10 @@ async function findVersion(
     input.version !== undefined
       ? `version ${input.version} of model "${input.model}"`
       : which === 'newest'
-        ? `any version of model "${input.model}"`
-        : `a previous champion of model "${input.model}"`;
+        ? `version of model "${input.model}"`
+        : `previous champion of model "${input.model}"`;
   throw new PermanentFailure(
     'InvalidInput',
-    `InvalidInput: ${input.version === undefined ? 'model' : 'version'}: there is not ${wanted}; known versions: ${known}.`,
+    `InvalidInput: ${input.version === undefined ? 'model' : 'version'}: there is no ${wanted}; known versions: ${known}.`,
   );
 }

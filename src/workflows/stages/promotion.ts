@@ -45,12 +45,14 @@ async function giveBackSuperseded(run: Run, { superseded, costlyStandby }: Promo
   if (costlyStandby) await releaseDeployment(run, costlyStandby, 'stands by without an hourly deployment');
 }
 
-/** Deployment → model → files, then the registry. */
+/** Deployment → model → files, then the registry; what could not be deleted stays registered. */
 export async function tearDownVersion(run: Run, version: ModelVersion, notes: string): Promise<void> {
   const { deployment, trainingJob } = await registry('What does the version keep?').leasesOfVersion(version);
   const holder = holderOf(version);
-  if (deployment) await run.release(deployment, holder, `delete deployment ${deployment.name}`);
-  await run.release(trainingJob, holder, `delete model ${version.modelName} and its files`);
+  const isUndeployed =
+    !deployment || (await run.release(deployment, holder, `delete deployment ${deployment.name}`));
+  const isDeleted = await run.release(trainingJob, holder, `delete model ${version.modelName} and its files`);
+  if (!isUndeployed || !isDeleted) return;
   await registry(`Archive version ${version.version}`).retireVersion(run.author, {
     model: version.model,
     version: version.version,
@@ -62,13 +64,10 @@ export async function tearDownVersion(run: Run, version: ModelVersion, notes: st
 async function releaseDeployment(run: Run, version: ModelVersion, notes: string): Promise<void> {
   const { deployment } = await registry('What does the version keep?').leasesOfVersion(version);
   if (!deployment) return;
-  await run.release(deployment, holderOf(version), `delete deployment ${deployment.name}`);
-  await registry(`Version ${version.version} ${notes}`).forgetDeployment(
-    run.author,
-    version.model,
-    version.version,
-    notes,
-  );
+  const isGone = await run.release(deployment, holderOf(version), `delete deployment ${deployment.name}`);
+  if (!isGone) return;
+  const forget = registry(`Version ${version.version} ${notes}`);
+  await forget.forgetDeployment(run.author, version.model, version.version, notes);
 }
 
 function holderOf({ model, version }: ModelVersion): ModelHolder {
