@@ -6,9 +6,10 @@ export interface InputProblem {
   /** Dotted path, or `(input)` for the whole. */
   readonly path: string;
   readonly found: string;
-  /** Empty where `found` is a whole sentence already, from a rule that spans several fields. */
   readonly allowed: string;
   readonly hint: string | null;
+  /** Says it all, where a rule has its own words for what it found and allows. */
+  readonly sentence?: string;
 }
 
 export type Parsed<T> = { readonly value: T } | { readonly problems: readonly InputProblem[] };
@@ -22,8 +23,8 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
 
 /** All problems as one message, the first line naming how many there are. */
 export function formatProblems(subject: string, problems: readonly InputProblem[]): string {
-  const lines = problems.map(({ path, found, allowed, hint }) => {
-    if (allowed === '') return `  ${path}: ${found}`;
+  const lines = problems.map(({ path, found, allowed, hint, sentence }) => {
+    if (sentence) return `  ${path}: ${sentence}`;
     const advice = hint ? ` Did you mean "${hint}"?` : '';
     return `  ${path}: found ${found}; allowed: ${allowed}.${advice}`;
   });
@@ -46,11 +47,13 @@ function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): InputProblem[] 
     return issue.keys.map((key) => ({
       path: issue.path.length === 0 ? key : `${path}.${key}`,
       found: 'an unknown field',
-      allowed: allowed.join(', '),
+      allowed: allowed.join(', ') || 'no field at all',
       hint: didYouMean(key, allowed),
     }));
   }
-  if (issue.code === 'custom') return [{ path, found: issue.message, allowed: '', hint: null }];
+  if (issue.code === 'custom' && issue.params?.isSentence === true) {
+    return [{ path, found: quote(issue.input), allowed: '', hint: null, sentence: issue.message }];
+  }
   if (issue.code === 'invalid_value') {
     const allowed = issue.values.map(String);
     const hint = typeof issue.input === 'string' ? didYouMean(issue.input, allowed) : null;

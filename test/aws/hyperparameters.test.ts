@@ -117,8 +117,8 @@ describe('base models on Bedrock', () => {
     expect(resolve({ hyperparameters: { epochCount: 3 } })).toMatchObject({
       usdPerThousandTokens: 0.001,
       epochs: 3,
-      storageUsdPerHour: expect.closeTo(1.95 / 730, 6),
     });
+    expect(provider.storageUsdPerHour(micro)).toBeCloseTo(1.95 / 730, 6);
   });
 });
 

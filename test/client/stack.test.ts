@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { homeAt } from '../../src/client/stack/home.js';
 import { isAlive, processIdentity } from '../../src/client/stack/process-identity.js';
@@ -169,7 +170,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 function startOwner(which: 'parts' | 'whole') {
-  const script = new URL('stack-owner.ts', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('stack-owner.ts', import.meta.url));
   const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, home, which], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

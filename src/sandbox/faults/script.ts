@@ -75,7 +75,7 @@ const rule = z
   .superRefine((value, context) => {
     const named = operationsOf(value.operation);
     const problem = (path: string[], text: string) =>
-      context.addIssue({ code: 'custom', path, message: text });
+      context.addIssue({ code: 'custom', path, message: text, params: { isSentence: true } });
     if (named.length === 0) problem(['operation'], refusal(value.operation, patterns));
     const { kind } = value.fault;
     if (named.length > 0 && !named.some((each) => allows(kind, each.service, each.operation))) {
