@@ -88,6 +88,6 @@ export class Stage {
 }
 
 /** Fails the demo when something it shows is not so. */
-export function require(holds: boolean, what: string): void {
+export function mustHold(holds: boolean, what: string): void {
   if (!holds) throw new Error(`The demo did not show what it should: ${what}`);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { formatUsd } from '../../domain/money.js';
 import { pathFromClone } from '../repository-root.js';
-import { require, type Stage } from './act.js';
+import { mustHold, type Stage } from './act.js';
 import { writeShuffledFile } from './data-files.js';
 import { indent } from './first-model.js';
 
@@ -21,8 +21,10 @@ export async function badCandidate(stage: Stage, request: object): Promise<void>
       budgetUsd: 200,
     },
   );
-  require(result?.outcome ===
-    'rejected', `the candidate is rejected, not ${result?.outcome ?? closed}: ${failure}`);
+  mustHold(
+    result?.outcome === 'rejected',
+    `the candidate is rejected, not ${result?.outcome ?? closed}: ${failure}`,
+  );
   if (!result) return;
 
   const throughputs = (await stage.ledger()).filter(({ kind }) => kind === 'provisionedThroughput');
@@ -30,7 +32,7 @@ export async function badCandidate(stage: Stage, request: object): Promise<void>
   print(
     `\n  Provisioned throughput ${deleted?.name}: ${deleted?.hoursBilled?.toFixed(2)} h billed, ${formatUsd(deleted?.usd ?? 0)}; it is gone.`,
   );
-  require(deleted !== undefined, 'the throughput was deleted');
+  mustHold(deleted !== undefined, 'the throughput was deleted');
   stage.summaries.push({
     run: 'bad candidate',
     outcome: result.outcome ?? '',
@@ -42,5 +44,5 @@ export async function badCandidate(stage: Stage, request: object): Promise<void>
   print('\n  The champion answers the same request as before:\n');
   const answer = await stage.infer('infer/after-bad-candidate', { recipe: recipe.name, request });
   print(indent(JSON.stringify(answer, null, 2).split('\n').slice(0, 12).join('\n')));
-  require(answer.version === result.champion, 'the champion is the version it was');
+  mustHold(answer.version === result.champion, 'the champion is the version it was');
 }

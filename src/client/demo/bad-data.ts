@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { formatProblem } from '../../domain/dataset/problem.js';
 import type { DatasetProblem } from '../../domain/dataset.js';
 import { pathFromClone } from '../repository-root.js';
-import { require, type Stage } from './act.js';
+import { mustHold, type Stage } from './act.js';
 import { writeBrokenFile } from './data-files.js';
 import { indent } from './first-model.js';
 
@@ -22,7 +22,7 @@ export async function badData(stage: Stage): Promise<void> {
   );
   print(`\n  ${closed}, before a cent was spent:`);
   for (const problem of details as readonly DatasetProblem[]) print(indent(formatProblem(problem)));
-  require(closed === 'FAILED' && (failure ?? '').startsWith('DatasetRejected'), 'the file is refused');
-  require((await stage.ledger()).length === before, 'nothing was bought');
+  mustHold(closed === 'FAILED' && (failure ?? '').startsWith('DatasetRejected'), 'the file is refused');
+  mustHold((await stage.ledger()).length === before, 'nothing was bought');
   stage.summaries.push({ run: 'bad data', outcome: 'refused', verdict: '-', spendUsd: 0, report: '' });
 }

@@ -1,5 +1,5 @@
 import type { RunStatus } from '../../domain/run-state.js';
-import { require, type Stage } from './act.js';
+import { mustHold, type Stage } from './act.js';
 
 /** Act 1: data to champion, with the worker killed while the training job runs. */
 export async function firstModel(stage: Stage, request: object): Promise<Record<string, unknown>> {
@@ -21,9 +21,11 @@ export async function firstModel(stage: Stage, request: object): Promise<Record<
     { recipe: recipe.name },
     crashOnce,
   );
-  require(crashed, 'the worker was killed during training');
-  require(result?.outcome ===
-    'promoted', `the first model is promoted, not ${result?.outcome ?? closed}: ${failure}`);
+  mustHold(crashed, 'the worker was killed during training');
+  mustHold(
+    result?.outcome === 'promoted',
+    `the first model is promoted, not ${result?.outcome ?? closed}: ${failure}`,
+  );
   if (!result) return {};
 
   const jobs = (await stage.ledger()).filter(
@@ -32,7 +34,7 @@ export async function firstModel(stage: Stage, request: object): Promise<Record<
   print(
     `\n  The cloud's ledger shows ${jobs.length} training job for this run: ${jobs.map(({ name }) => name).join(', ')}`,
   );
-  require(jobs.length === 1, 'exactly one training job was bought');
+  mustHold(jobs.length === 1, 'exactly one training job was bought');
   stage.summaries.push({
     run: 'first model, crash',
     outcome: result.outcome ?? '',
@@ -44,7 +46,7 @@ export async function firstModel(stage: Stage, request: object): Promise<Record<
   print('\n  One request, answered by the champion:\n');
   const answer = await stage.infer('infer/first', { recipe: recipe.name, request });
   print(indent(JSON.stringify(answer, null, 2)));
-  require(answer.response !== null, 'the champion answers');
+  mustHold(answer.response !== null, 'the champion answers');
   print('\n  The same request, answered by the base model, unchecked:\n');
   const base = await stage.infer('infer/base', { recipe: recipe.name, serve: 'base', request });
   print(`    ${JSON.stringify(base.raw)}`);

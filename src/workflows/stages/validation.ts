@@ -40,6 +40,6 @@ export async function validationStage(
 function summarize(checks: readonly CheckResult[]): string {
   const critical = checks.filter((check) => check.critical);
   const broken = critical.filter(({ status }) => status !== 'pass');
-  if (broken.length > 0) return broken.map(({ explanation }) => explanation).join('; ');
+  if (broken.length > 0) return broken.map(({ explanation }) => explanation.replace(/\.$/, '')).join('; ');
   return critical.map(({ metric, value }) => `${metric} ${Number(value?.toFixed(4))}`).join(', ');
 }
