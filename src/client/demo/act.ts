@@ -69,6 +69,17 @@ export class Stage {
     return this.admin<SandboxState>('state');
   }
 
+  /** Adds a completed run to the table at the end. */
+  async summarize(run: string, result: RunResult): Promise<void> {
+    this.summaries.push({
+      run,
+      outcome: result.outcome ?? '',
+      verdict: result.verdict ?? '',
+      spendUsd: result.spendUsd,
+      report: await this.saveReport(result),
+    });
+  }
+
   /** Copies a stored report into the home folder, where a browser finds it. */
   async saveReport(result: RunResult): Promise<string> {
     if (!result.report) return '';

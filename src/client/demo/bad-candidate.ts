@@ -33,13 +33,7 @@ export async function badCandidate(stage: Stage, request: object): Promise<void>
     `\n  Provisioned throughput ${deleted?.name}: ${deleted?.hoursBilled?.toFixed(2)} h billed, ${formatUsd(deleted?.usd ?? 0)}; it is gone.`,
   );
   mustHold(deleted !== undefined, 'the throughput was deleted');
-  stage.summaries.push({
-    run: 'bad candidate',
-    outcome: result.outcome ?? '',
-    verdict: result.verdict ?? '',
-    spendUsd: result.spendUsd,
-    report: await stage.saveReport(result),
-  });
+  await stage.summarize('bad candidate', result);
 
   print('\n  The champion answers the same request as before:\n');
   const answer = await stage.infer('infer/after-bad-candidate', { recipe: recipe.name, request });

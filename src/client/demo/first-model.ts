@@ -35,13 +35,7 @@ export async function firstModel(stage: Stage, request: object): Promise<Record<
     `\n  The cloud's ledger shows ${jobs.length} training job for this run: ${jobs.map(({ name }) => name).join(', ')}`,
   );
   mustHold(jobs.length === 1, 'exactly one training job was bought');
-  stage.summaries.push({
-    run: 'first model, crash',
-    outcome: result.outcome ?? '',
-    verdict: result.verdict ?? '',
-    spendUsd: result.spendUsd,
-    report: await stage.saveReport(result),
-  });
+  await stage.summarize('first model, crash', result);
 
   print('\n  One request, answered by the champion:\n');
   const answer = await stage.infer('infer/first', { recipe: recipe.name, request });
