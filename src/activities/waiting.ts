@@ -22,17 +22,35 @@ export function lookAgain(message: string, waiting: Waiting): never {
   throw failure;
 }
 
+/** Longer than any pause of a busy process, shorter than the shortest heartbeat timeout of a create. */
+const longestPauseMs = 5_000;
+
 /**
  * Heartbeats every second while `work` runs, so that a worker killed in the middle is noticed within the
  * heartbeat timeout. `progress` is what the Web UI shows.
+ *
+ * `work` is given a question to ask right before it creates something: whether this attempt is still the
+ * current one. A process that was stopped for a while and goes on is not: another attempt may have created
+ * the thing since, and the run may have deleted it.
  */
 export async function keepAlive<T>(
-  work: () => Promise<T>,
+  work: (isCurrent: () => boolean) => Promise<T>,
   progress: () => unknown = () => undefined,
 ): Promise<T> {
-  const timer = setInterval(() => heartbeat(progress()), 1000);
+  let lastBeatMs = Date.now();
+  let hasSlept = false;
+  const isCurrent = () => {
+    const nowMs = Date.now();
+    hasSlept ||= nowMs - lastBeatMs > longestPauseMs;
+    lastBeatMs = nowMs;
+    return !hasSlept;
+  };
+  const timer = setInterval(() => {
+    isCurrent();
+    heartbeat(progress());
+  }, 1000);
   try {
-    return await work();
+    return await work(isCurrent);
   } finally {
     clearInterval(timer);
   }

@@ -7,6 +7,10 @@ export interface Creation {
   readonly kind: string;
   readonly name: string;
   readonly idempotencyToken: string;
+  /** Hash of everything asked for, see `hashRequest`; what was created from another is not adopted. */
+  readonly requestHash: string;
+  /** Asked right before the create is sent; false when another attempt may be at work, or done, by now. */
+  readonly isCurrent: () => boolean;
   /** The ARN of the resource that bears this name, whoever created it; null when there is none. */
   find(): Promise<string | null>;
   /** Returns the new resource's ARN. */
@@ -21,6 +25,9 @@ export interface Creation {
 export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation): Promise<string> {
   const existing = await adopt(bedrock, creation);
   if (existing !== null) return existing;
+  if (!creation.isCurrent()) {
+    throw new Error(`This attempt to create ${creation.kind} ${creation.name} was interrupted too long`);
+  }
   try {
     return await creation.create();
   } catch (error) {
@@ -33,6 +40,6 @@ export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation):
 async function adopt(bedrock: BedrockClient, creation: Creation): Promise<string | null> {
   const arn = await creation.find();
   if (arn === null) return null;
-  await requireOwnership(bedrock, { ...creation, arn }, creation.idempotencyToken);
+  await requireOwnership(bedrock, { ...creation, arn });
   return arn;
 }

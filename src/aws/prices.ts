@@ -43,6 +43,7 @@ export interface Prices {
   deploymentUsdPerHour(baseModel: string): number;
   usdPerThousandInputTokens(baseModel: string): number;
   usdPerThousandOutputTokens(baseModel: string): number;
+  objectStorageUsdPerGigabyteMonth(): number;
 }
 
 /** Reads and checks a price table; one error lists everything that is wrong with the file. */
@@ -76,6 +77,7 @@ export function loadPrices(path: string): Prices {
     deploymentUsdPerHour: (baseModel) => find('customModelDeployment', baseModel),
     usdPerThousandInputTokens: (baseModel) => find('inputTokens', baseModel),
     usdPerThousandOutputTokens: (baseModel) => find('outputTokens', baseModel),
+    objectStorageUsdPerGigabyteMonth: () => find('objectStorage', '*'),
   };
 }
 

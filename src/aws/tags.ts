@@ -1,14 +1,30 @@
 import { createHash } from 'node:crypto';
 import { type BedrockClient, ListTagsForResourceCommand, type Tag } from '@aws-sdk/client-bedrock';
 import { PermanentFailure } from '../domain/failures.js';
+import { canonicalJson } from '../domain/json.js';
 import { toFailure } from './to-failure.js';
 
 const ownerKey = 'anneal:owner';
 const tokenKey = 'anneal:token';
+const requestKey = 'anneal:request';
 
-/** The tags that AWS is given: values cleaned of what AWS refuses, the token added. */
-export function toBedrockTags(tags: Readonly<Record<string, string>>, idempotencyToken: string): Tag[] {
-  const own = { [ownerKey]: 'anneal', ...tags, [tokenKey]: toClientRequestToken(idempotencyToken) };
+/** What a create is recognised by afterwards. */
+export interface RequestIdentity {
+  readonly idempotencyToken: string;
+  readonly requestHash: string;
+}
+
+/** The tags that AWS is given: values cleaned of what AWS refuses, token and hash of the request added. */
+export function toBedrockTags(
+  tags: Readonly<Record<string, string>>,
+  { idempotencyToken, requestHash }: RequestIdentity,
+): Tag[] {
+  const own = {
+    [ownerKey]: 'anneal',
+    ...tags,
+    [tokenKey]: toClientRequestToken(idempotencyToken),
+    [requestKey]: requestHash,
+  };
   return Object.entries(own).map(([key, value]) => ({
     key: cleanTagText(key, 128),
     value: cleanTagText(value, 256),
@@ -26,31 +42,41 @@ export function toClientRequestToken(idempotencyToken: string): string {
   return createHash('sha256').update(idempotencyToken).digest('hex');
 }
 
-/** Whether Anneal created a resource; whatever else bears its name is left alone. */
-export async function isOurs(bedrock: BedrockClient, arn: string): Promise<boolean> {
-  return (await readTags(bedrock, arn))?.get(ownerKey) === 'anneal';
+/** Sixteen hexadecimal digits that differ when anything asked for differs. */
+export function hashRequest(request: unknown): string {
+  return createHash('sha256').update(canonicalJson(request)).digest('hex').slice(0, 16);
 }
 
-/** Throws `Conflict` unless a resource was created under this very token. */
+/** Whether Anneal created a resource; whatever else bears its name is left alone. */
+export async function isOurs(bedrock: BedrockClient, arn: string): Promise<boolean> {
+  return isOwner(await readTags(bedrock, arn));
+}
+
+export function isOwner(tags: ReadonlyMap<string, string> | null): tags is ReadonlyMap<string, string> {
+  return tags?.get(ownerKey) === 'anneal';
+}
+
+/** Throws `Conflict` unless a resource was created under this very token, from this very request. */
 export async function requireOwnership(
   bedrock: BedrockClient,
-  resource: { readonly kind: string; readonly name: string; readonly arn: string },
-  idempotencyToken: string,
+  resource: RequestIdentity & { readonly kind: string; readonly name: string; readonly arn: string },
 ): Promise<void> {
-  const tags = await readTags(bedrock, resource.arn);
-  if (tags === null)
-    throw new Error(`The ${resource.kind} "${resource.name}" vanished while it was looked at`);
-  if (tags.get(tokenKey) === toClientRequestToken(idempotencyToken)) return;
+  const { kind, name, arn } = resource;
+  const tags = await readTags(bedrock, arn);
+  if (tags === null) throw new Error(`The ${kind} "${name}" vanished while it was looked at`);
+  const isOfThisRun = tags.get(tokenKey) === toClientRequestToken(resource.idempotencyToken);
+  if (isOfThisRun && tags.get(requestKey) === resource.requestHash) return;
   const owner = tags.get('anneal:workflow');
-  throw new PermanentFailure(
-    'Conflict',
-    `Conflict: the ${resource.kind} "${resource.name}" exists already and ${owner ? `belongs to workflow ${owner}` : 'was not created by Anneal'} (${resource.arn}). Delete it if nobody needs it, or run under another model name.`,
-    [{ kind: resource.kind, name: resource.name, arn: resource.arn, owner: owner ?? null }],
-  );
+  const why = isOfThisRun
+    ? 'was created by this run with other settings, so it was reset after its recipe or data were changed. Start a new run'
+    : `${owner ? `belongs to workflow ${owner}` : 'was not created by Anneal'} (${arn}). Delete it if nobody needs it, or run under another model name`;
+  throw new PermanentFailure('Conflict', `Conflict: the ${kind} "${name}" exists already and ${why}.`, [
+    { kind, name, arn, owner: owner ?? null },
+  ]);
 }
 
 /** Null when the resource has gone in the meantime. */
-async function readTags(bedrock: BedrockClient, arn: string): Promise<Map<string, string> | null> {
+export async function readTags(bedrock: BedrockClient, arn: string): Promise<Map<string, string> | null> {
   try {
     const { tags = [] } = await bedrock.send(new ListTagsForResourceCommand({ resourceARN: arn }));
     return new Map(tags.map(({ key, value }) => [key ?? '', value ?? '']));

@@ -1,4 +1,4 @@
-import { type FailureType, PermanentFailure } from '../domain/failures.js';
+import { type FailureType, Obstacle, type ObstacleKind, PermanentFailure } from '../domain/failures.js';
 
 /** What an SDK client throws for an answer of the service; network errors have no `$fault`. */
 interface ServiceError extends Error {
@@ -6,69 +6,86 @@ interface ServiceError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
 }
 
-/**
- * Errors that the same request will meet again, whenever it is sent. Not among them: `ConflictException`
- * (something else is going on with the resource), throttling, a model that is not ready, expired
- * credentials, server errors and everything about the network.
- */
+/** Errors that the same request will meet again, whenever it is sent. */
 const permanentErrors: Readonly<Record<string, FailureType>> = {
   ValidationException: 'ProviderRejected',
-  AccessDeniedException: 'ProviderRejected',
-  AccessDenied: 'ProviderRejected',
   ResourceNotFoundException: 'ProviderRejected',
   NoSuchBucket: 'ProviderRejected',
   PermanentRedirect: 'ProviderRejected',
   TooManyTagsException: 'ProviderRejected',
-  ServiceQuotaExceededException: 'ProviderRejected',
-  UnrecognizedClientException: 'ProviderRejected',
-  InvalidClientTokenId: 'ProviderRejected',
-  InvalidAccessKeyId: 'ProviderRejected',
-  SignatureDoesNotMatch: 'ProviderRejected',
+};
+
+/** Errors that time or a person mends, whatever has been bought until then. */
+const obstacles: Readonly<Record<string, ObstacleKind>> = {
+  ServiceQuotaExceededException: 'quota',
+  ResourceLimitExceeded: 'quota',
+  LimitExceededException: 'quota',
+  CapacityError: 'capacity',
+  InsufficientCapacityException: 'capacity',
+  ThrottlingException: 'throttling',
+  Throttling: 'throttling',
+  TooManyRequestsException: 'throttling',
+  SlowDown: 'throttling',
+  AccessDeniedException: 'permission',
+  AccessDenied: 'permission',
+  ExpiredTokenException: 'credentials',
+  ExpiredToken: 'credentials',
+  CredentialsProviderError: 'credentials',
+  UnrecognizedClientException: 'credentials',
+  InvalidClientTokenId: 'credentials',
+  InvalidAccessKeyId: 'credentials',
+  SignatureDoesNotMatch: 'credentials',
 };
 
 const remedies: Readonly<Record<string, string>> = {
-  AccessDeniedException: 'Grant the caller this permission.',
-  AccessDenied: 'Grant the caller this permission.',
-  ServiceQuotaExceededException: 'Free some of the quota, or have it raised under Service Quotas.',
+  quota: 'It goes on by itself once some of the quota is free, or raised under Service Quotas.',
+  capacity: 'It goes on by itself once the provider has capacity.',
+  throttling: 'It goes on by itself, more slowly.',
+  permission: 'Grant the caller this permission; it goes on by itself then.',
+  credentials: 'Renew the credentials of the worker; it goes on by itself then.',
   TooManyTagsException: 'Remove tags of your own from the resource; 50 are allowed.',
-  UnrecognizedClientException: 'Check the credentials.',
-  InvalidClientTokenId: 'Check the credentials.',
-  InvalidAccessKeyId: 'Check the credentials.',
-  SignatureDoesNotMatch: 'Check the credentials.',
   PermanentRedirect: 'The bucket lies in another region: set ANNEAL_AWS_REGION to that region.',
 };
 
 /**
- * Turns an SDK error into what is to be thrown: a `PermanentFailure` where trying again cannot help, else an
- * error of the same name that says what was being done. Cancellation and failures pass through unchanged.
+ * Turns an SDK error into what is to be thrown: a `PermanentFailure` where trying again cannot help, an
+ * `Obstacle` where it will once something is mended, else an error of the same name that says what was being
+ * done. Cancellation and failures of ours pass through unchanged.
  *
  * `doing` completes "could not …", for instance `start training job stylist-t1`.
  */
 export function toFailure(error: unknown, doing: string): unknown {
-  if (!(error instanceof Error) || error instanceof PermanentFailure || isAbort(error)) return error;
+  if (!(error instanceof Error) || isFailure(error) || isAbort(error)) return error;
   const { name, message, $metadata } = error as ServiceError;
   const requestId = $metadata?.requestId ? ` (request ${$metadata.requestId})` : '';
   const said = `could not ${doing}: ${name}${message ? `: ${message}` : ''}${requestId}`;
+  const cause = { cause: error };
+  const kind = obstacleOf(error);
+  if (kind) return new Obstacle(kind, `${said}. ${remedies[kind]}`, cause);
   const type = permanentErrors[name];
   if (type) {
     const remedy = remedies[name];
-    return new PermanentFailure(
-      type,
-      `${type}: ${said}${remedy ? `. ${remedy}` : ''}`,
-      [
-        {
-          code: name,
-          doing,
-          requestId: $metadata?.requestId ?? null,
-          status: $metadata?.httpStatusCode ?? null,
-        },
-      ],
-      { cause: error },
-    );
+    const details = {
+      code: name,
+      doing,
+      requestId: $metadata?.requestId ?? null,
+      status: $metadata?.httpStatusCode ?? null,
+    };
+    return new PermanentFailure(type, `${type}: ${said}${remedy ? `. ${remedy}` : ''}`, [details], cause);
   }
-  const retryable = new Error(said, { cause: error });
+  const retryable = new Error(said, cause);
   retryable.name = name;
   return retryable;
+}
+
+/** Some limits come as a `ValidationException` and are told by their words only. */
+function obstacleOf({ name, message }: Error): ObstacleKind | null {
+  if (/insufficient capacity|unable to provision requested/i.test(message)) return 'capacity';
+  return obstacles[name] ?? null;
+}
+
+function isFailure(error: Error): boolean {
+  return error instanceof PermanentFailure || error instanceof Obstacle;
 }
 
 /** The resource does not exist; HeadObject and HeadBucket can only say so by their status. */

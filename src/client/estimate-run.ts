@@ -1,14 +1,15 @@
 import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { buildDataset } from '../activities/dataset/build-dataset.js';
-import type { ObjectStore } from '../activities/dataset/object-store.js';
+import type { ObjectPage, ObjectStore, UnfinishedUpload } from '../activities/dataset/object-store.js';
 import { choose } from '../activities/providers.js';
 import { estimateCost } from '../activities/run-spec/estimate.js';
+import { type ExceededBudget, exceededBudgets } from '../domain/budget.js';
 import type { CostEstimate } from '../domain/money.js';
-import type { DatasetSource, RunSpec } from '../domain/run-spec.js';
-import { createDependencies, createResolveDependencies } from '../workers/dependencies.js';
+import type { DatasetSource, ResolvedRunSpec, RunSpec } from '../domain/run-spec.js';
+import { createDependencies, createResolveDependencies, openBudgets } from '../workers/dependencies.js';
 import { resolveOffline } from './resolve-offline.js';
-import { commandConfig } from './stack-addresses.js';
+import { commandConfig, knowsDatabase } from './stack-addresses.js';
 
 export interface RunEstimate extends CostEstimate {
   readonly dataset: {
@@ -17,7 +18,12 @@ export interface RunEstimate extends CostEstimate {
     readonly trainingTokens: number;
   };
   readonly budgetUsd: number;
+  /** Whether the run's own budget is enough. */
   readonly isWithinBudget: boolean;
+  /** The whole term's price where the run buys a commitment; else null. */
+  readonly commitmentUsd: number | null;
+  /** Every budget that the run would pass now; null where no database answered. Its own is among them. */
+  readonly exceeded: readonly ExceededBudget[] | null;
 }
 
 /** What a run would cost: builds its dataset as the run would, but writes it nowhere. */
@@ -50,10 +56,29 @@ export async function estimateRun(input: RunSpec): Promise<RunEstimate> {
         trainingTokens: manifest.trainingTokens,
       },
       budgetUsd: spec.budgetUsd,
-      isWithinBudget: estimate.totalUsd <= spec.budgetUsd,
+      isWithinBudget: exceededBudgets([], estimate.totalUsd, spec.budgetUsd).length === 0,
+      commitmentUsd: spec.prices.commitmentUsd,
+      exceeded: await findExceeded(spec, estimate.totalUsd),
     };
   } finally {
     await storage.close();
+  }
+}
+
+/** Looks at the budgets of the running stack, or of DATABASE_URL; an estimate needs neither. */
+async function findExceeded(
+  { model, budgetUsd }: Pick<ResolvedRunSpec, 'model' | 'budgetUsd'>,
+  neededUsd: number,
+): Promise<ExceededBudget[] | null> {
+  if (!knowsDatabase()) return null;
+  const { budgets, close } = openBudgets(commandConfig({ offline: true }));
+  try {
+    const others = await budgets.check({ model, scheduleId: null }, neededUsd);
+    return [...exceededBudgets([], neededUsd, budgetUsd), ...others];
+  } catch {
+    return null;
+  } finally {
+    await close();
   }
 }
 
@@ -120,5 +145,17 @@ class ScratchObjectStore implements ObjectStore {
 
   async delete(uri: string): Promise<void> {
     this.#texts.delete(uri);
+  }
+
+  listPage(): Promise<ObjectPage> {
+    throw new Error('An estimate sweeps nothing');
+  }
+
+  listUploads(): Promise<{ uploads: readonly UnfinishedUpload[]; observedAt: string }> {
+    throw new Error('An estimate sweeps nothing');
+  }
+
+  abortUpload(): Promise<void> {
+    throw new Error('An estimate sweeps nothing');
   }
 }

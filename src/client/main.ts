@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { PermanentFailure } from '../domain/failures.js';
+import { budgetCommand } from './commands/budget.js';
 import { demoCommand } from './commands/demo.js';
 import { estimateCommand } from './commands/estimate.js';
 import { explainCommand } from './commands/explain.js';
 import { migrateCommand } from './commands/migrate.js';
+import { rehearseCommand } from './commands/rehearse.js';
 import { reportCommand } from './commands/report.js';
 import { resetCommand } from './commands/reset.js';
 import { sandboxCommand } from './commands/sandbox.js';
@@ -40,6 +42,7 @@ Examples:
   anneal demo                  the whole story in three acts, on this machine, without an account
   anneal up                    Temporal, Postgres, the local cloud and a worker, until Ctrl-C
   anneal explain run.json      every default of a run, and where it comes from
+  anneal rehearse run.json     a run on a bad day, simulated, before it costs money
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.`,
     )
@@ -52,9 +55,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.`,
 function commands(): Command[] {
   return [
     demoCommand(),
-    upCommand(),
+    upCommand(invocationDirectory),
     explainCommand(invocationDirectory),
     estimateCommand(invocationDirectory),
+    budgetCommand(),
+    rehearseCommand(invocationDirectory),
     sandboxCommand(),
     reportCommand(invocationDirectory),
     workerCommand(),

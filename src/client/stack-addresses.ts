@@ -27,6 +27,11 @@ export function commandConfig({ home, offline = false }: { home?: string; offlin
   }
 }
 
+/** Whether a command has been told of a database, by the environment or by a running stack. */
+export function knowsDatabase(): boolean {
+  return Boolean(process.env.DATABASE_URL || environmentOfStack(undefined, true).DATABASE_URL);
+}
+
 /** An empty variable, as .env.example has some, says nothing. */
 function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));

@@ -1,17 +1,29 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import type { AdmissionTicketsTable } from './tables/admission-tickets.table.js';
 import type { AliasesTable } from './tables/aliases.table.js';
+import type { BudgetReservationsTable } from './tables/budget-reservations.table.js';
+import type { BudgetsTable } from './tables/budgets.table.js';
 import type { DatasetsTable } from './tables/datasets.table.js';
 import type { DeploymentHistoryTable } from './tables/deployment-history.table.js';
+import type { DeploymentUsageTable } from './tables/deployment-usage.table.js';
 import type { FineTunedModelsTable } from './tables/fine-tuned-models.table.js';
+import type { IdleReleasesTable } from './tables/idle-releases.table.js';
+import type { SpendTable } from './tables/spend.table.js';
 import type { TrainingJobsTable } from './tables/training-jobs.table.js';
 import type { ValidationsTable } from './tables/validations.table.js';
 
 export interface Database {
+  admission_tickets: AdmissionTicketsTable;
   aliases: AliasesTable;
+  budget_reservations: BudgetReservationsTable;
+  budgets: BudgetsTable;
   datasets: DatasetsTable;
   deployment_history: DeploymentHistoryTable;
+  deployment_usage: DeploymentUsageTable;
   fine_tuned_models: FineTunedModelsTable;
+  idle_releases: IdleReleasesTable;
+  spend: SpendTable;
   training_jobs: TrainingJobsTable;
   validations: ValidationsTable;
 }
@@ -32,5 +44,7 @@ export function createDatabase(databaseUrl: string): Kysely<Database> {
   });
   // An idle connection that the server closes is no incident: the next query opens another.
   pool.on('error', () => {});
+  // Nor is one that is cut between two statements of a transaction: the next statement fails and says so.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }

@@ -34,3 +34,31 @@ export class PermanentFailure extends Error {
     this.name = type;
   }
 }
+
+/** What stands in the way of a request that is right in itself. */
+export type ObstacleKind = 'quota' | 'capacity' | 'throttling' | 'permission' | 'credentials';
+
+/**
+ * A request that cannot be carried out now, and can be once time passes or somebody mends it: a full quota,
+ * no capacity, too many calls, a permission that is missing, credentials that have expired. Never a reason to
+ * give up something paid: creates queue (`activities/admission`), everything else looks again at a slow pace.
+ */
+export class Obstacle extends Error {
+  constructor(
+    readonly kind: ObstacleKind,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = obstacleNames[kind];
+  }
+}
+
+/** As people see them under Pending Activities. */
+const obstacleNames: Readonly<Record<ObstacleKind, string>> = {
+  quota: 'WaitingForQuota',
+  capacity: 'WaitingForCapacity',
+  throttling: 'WaitingForThrottling',
+  permission: 'WaitingForPermission',
+  credentials: 'WaitingForCredentials',
+};

@@ -21,6 +21,11 @@ export interface WorkflowHolder {
   readonly kind: 'workflow';
   readonly workflowId: string;
   readonly firstRunId: string;
+  /**
+   * Hours after which the resource goes although this workflow still runs: one that hangs would pay for ever.
+   * Counted from each `acquire`, and moved by `extend`.
+   */
+  readonly holdHours?: number;
 }
 
 /** A registered model version that keeps its resource until it is replaced, rolled back or torn down. */
@@ -38,11 +43,29 @@ export interface LeaseView {
   readonly resource: LeasedResource;
   readonly holder: LeaseHolder | null;
   readonly state: LeaseState;
+  /** ISO-8601; null while a model version holds it, which has no end. */
+  readonly expiresAt: string | null;
 }
 
 export interface LeaseResourceInput {
   readonly resource: LeasedResource;
+  /** Longer than any create can be under way after its run has gone. */
+  readonly lookAgainSeconds: number;
+  /** What a lease that continues as new carries over; null at the start. */
+  readonly held: { readonly holder: LeaseHolder; readonly expiresAtMs: number | null } | null;
 }
+
+/** Moves the end of a lease; `hours` from now. */
+export interface Extension {
+  readonly hours: number;
+}
+
+export const extensionSchema = z.strictObject({
+  hours: z
+    .number()
+    .positive()
+    .max(24 * 366),
+});
 
 export const leaseResourceInputSchema = z.strictObject({
   resource: z.strictObject({
@@ -53,6 +76,11 @@ export const leaseResourceInputSchema = z.strictObject({
     usdPerHour: z.number().nonnegative(),
     filesUri: z.string().nullable(),
   }),
+  lookAgainSeconds: z.number().nonnegative().default(45),
+  held: z
+    .strictObject({ holder: z.lazy(() => leaseHolderSchema), expiresAtMs: z.number().nullable() })
+    .nullable()
+    .default(null),
 });
 
 export const leaseHolderSchema = z.discriminatedUnion('kind', [
@@ -60,6 +88,7 @@ export const leaseHolderSchema = z.discriminatedUnion('kind', [
     kind: z.literal('workflow'),
     workflowId: z.string().min(1),
     firstRunId: z.string().min(1),
+    holdHours: z.number().positive().optional(),
   }),
   z.strictObject({
     kind: z.literal('model-version'),

@@ -8,6 +8,8 @@ export interface CostItem {
 export interface CostEstimate {
   readonly items: readonly CostItem[];
   readonly totalUsd: number;
+  /** What goes on costing money each month afterwards, for as long as it is kept; not part of the total. */
+  readonly monthly: readonly CostItem[];
 }
 
 /** Rounds up to hundredths of a cent, so that a bill never shows less than it is. */
@@ -18,6 +20,11 @@ export function roundUsd(usd: number): number {
 export function formatUsd(usd: number): string {
   if (usd === 0) return '$0';
   return usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`;
+}
+
+/** A unit's price with all its digits: those of tokens are fractions of a cent. */
+export function formatPrice(usd: number): string {
+  return usd > 0 && usd < 0.01 ? `$${Number(usd.toPrecision(6))}` : formatUsd(usd);
 }
 
 export function totalUsd(items: readonly CostItem[]): number {

@@ -45,7 +45,9 @@ function heading(state: RunState): string {
       ? ` **${state.failure}**`
       : state.awaiting
         ? ` Waiting: **${state.awaiting}**.`
-        : '';
+        : state.waitingFor
+          ? ` Waiting for: **${cell(state.waitingFor)}**.`
+          : '';
   return `**${state.workflowType}** of model \`${state.model}\` (recipe \`${state.recipe}\`).${outcome}${simulated}`;
 }
 

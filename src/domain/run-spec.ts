@@ -62,6 +62,8 @@ const waitingSchema = z.strictObject({
 });
 
 const deadlinesSchema = z.strictObject({
+  /** How long a create may wait for quota, capacity or a permission. */
+  purchaseHours: z.number().positive().optional(),
   trainingHours: z.number().positive().optional(),
   deploymentMinutes: z.number().positive().optional(),
   validationMinutes: z.number().positive().optional(),
@@ -79,10 +81,13 @@ export const runSpecSchema = z.strictObject({
   deployment: deploymentSchema.optional(),
   validation: validationSchema.optional(),
   approval: z.enum(['none', 'before-training', 'before-promotion']).optional(),
-  /** A run whose estimate is above this is refused before anything is bought. */
+  /** A run whose estimate is above this waits for `approve` before anything is bought. */
   budgetUsd: z.number().nonnegative().optional(),
-  /** What a second run for the same model does: `refuse` names the run that holds it. */
-  onRunning: z.enum(['refuse']).optional(),
+  /**
+   * What a second run for the same model does: `refuse` fails and names the run that holds it, `wait` starts
+   * once that has ended, `join` ends with that run's result.
+   */
+  onRunning: z.enum(['refuse', 'wait', 'join']).optional(),
   /** Train even when the champion was trained on the same dataset with the same settings. */
   force: z.boolean().optional(),
   waiting: waitingSchema.optional(),
@@ -92,6 +97,7 @@ export const runSpecSchema = z.strictObject({
 export type RunSpec = z.infer<typeof runSpecSchema>;
 export type DatasetSource = z.infer<typeof datasetSourceSchema>;
 export type ApprovalPoint = NonNullable<RunSpec['approval']>;
+export type OnRunning = NonNullable<RunSpec['onRunning']>;
 
 /** What a recipe supplies for the parts of a run spec that the user leaves out. */
 export interface RecipeDefaults {
@@ -117,6 +123,10 @@ export interface RunPrices {
   readonly usdPerThousandTrainingTokens: number;
   readonly modelStorageUsdPerHour: number;
   readonly deploymentUsdPerHour: number;
+  /** Units that the hour's price is for; 1 where the target knows none. */
+  readonly deploymentUnits: number;
+  /** The whole term's price where the deployment buys a commitment; null where it can end at any time. */
+  readonly commitmentUsd: number | null;
   readonly usdPerThousandInputTokens: number;
   readonly usdPerThousandOutputTokens: number;
 }
@@ -147,7 +157,7 @@ export interface ResolvedRunSpec {
   };
   readonly approval: ApprovalPoint;
   readonly budgetUsd: number;
-  readonly onRunning: 'refuse';
+  readonly onRunning: OnRunning;
   readonly force: boolean;
   readonly waiting: Waiting;
   readonly deadlines: Required<z.infer<typeof deadlinesSchema>>;
@@ -157,11 +167,14 @@ export interface ResolvedRunSpec {
   readonly prices: RunPrices;
   /** `cloud` names where paid resources would be created: `sandbox` (simulated) or `aws`. */
   readonly cloud: string;
+  /** Whether the run carries search attributes. */
+  readonly searchAttributes: boolean;
   /** Where each value came from, by path: `user`, `recipe`, `provider` or `anneal`. */
   readonly origin: Readonly<Record<string, string>>;
 }
 
 export const defaultDeadlines = {
+  purchaseHours: 72,
   trainingHours: 48,
   deploymentMinutes: 60,
   validationMinutes: 120,
@@ -180,6 +193,8 @@ export const versionSpecSchema = z.strictObject({
   by: z.string().max(200).optional(),
   /** `promote`: although the version did not pass. `teardown`: although it is the champion. */
   force: z.boolean().optional(),
+  /** As in a run spec; nothing of this kind can be joined. */
+  onRunning: z.enum(['refuse', 'wait']).optional(),
   waiting: waitingSchema.optional(),
   deadlines: deadlinesSchema.optional(),
 });
@@ -192,6 +207,8 @@ export const inferSpecSchema = z.strictObject({
   model: nameSchema.optional(),
   /** `champion` (default) answers as users get it; `base` asks the untrained base model for comparison. */
   serve: z.enum(['champion', 'base']).optional(),
+  /** Starts `deploy` where the champion has no deployment, because it was released while nobody asked it. */
+  wake: z.boolean().optional(),
   request: z.unknown(),
 });
 

@@ -74,6 +74,8 @@ export interface RunState {
   deployment: { name: string; id: string | null; status: string; usdPerHour: number } | null;
   /** What the run is waiting for a person to do; null when nothing. */
   awaiting: string | null;
+  /** What the run is waiting for that no person has to decide: quota, capacity, another run; null when nothing. */
+  waitingFor: string | null;
   approval: { decision: 'approved' | 'rejected'; by: string; notes: string } | null;
   version: number | null;
   verdict: Verdict | null;
@@ -114,6 +116,7 @@ export interface RunStatus extends RunResult {
   readonly job: RunState['job'];
   readonly deployment: RunState['deployment'];
   readonly awaiting: string | null;
+  readonly waitingFor: string | null;
 }
 
 export function newRunState(identity: Pick<RunState, 'workflowId' | 'workflowType' | 'taskQueue'>): RunState {
@@ -130,6 +133,7 @@ export function newRunState(identity: Pick<RunState, 'workflowId' | 'workflowTyp
     job: null,
     deployment: null,
     awaiting: null,
+    waitingFor: null,
     approval: null,
     version: null,
     verdict: null,
@@ -177,6 +181,7 @@ export function toStatus(state: RunState): RunStatus {
     job: state.job,
     deployment: state.deployment,
     awaiting: state.awaiting,
+    waitingFor: state.waitingFor,
   };
 }
 

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { isUsableScale, largestScale } from './admin-routes.js';
 import { loadFaults } from './faults/scenarios.js';
+import { parseReadings } from './readings.js';
 import { startSandbox } from './server.js';
-import { parseReadings } from './settings.js';
 
 interface Options {
   readonly port: number;
@@ -19,8 +19,8 @@ const options = new Command('sandbox')
   .option('--state-directory <directory>', 'where everything is kept', '.anneal/sandbox')
   .option('--clock-scale <scale>', 'sandbox seconds in a real second, for instance 720', scale)
   .option('--training-hours <hours>', 'how long each training job takes in sandbox hours', positive)
-  .option('--faults <file>', 'a fault script, or the name of a scenario; see docs/faults.md')
-  .option('--readings <file>', 'a file or JSON of readings; see docs/assumptions.md')
+  .option('--faults <file>', 'a fault script, the name of a scenario, or none; see docs/faults.md')
+  .option('--readings <file>', 'a set of readings by name, a file, or JSON; see docs/assumptions.md')
   .parse()
   .opts<Options>();
 

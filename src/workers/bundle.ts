@@ -5,9 +5,19 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 
 export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
-/** Bundles the workflows into one file, complete or absent: a worker starts in half a second from it. */
-export async function bundleWorkflows(outputPath: string): Promise<void> {
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quietLogger });
+/**
+ * Bundles the workflows into one file, complete or absent: a worker starts in half a second from it.
+ * `interceptors` are paths of modules that stand around the workflows.
+ */
+export async function bundleWorkflows(
+  outputPath: string,
+  interceptors: readonly string[] = [],
+): Promise<void> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    workflowInterceptorModules: [...interceptors],
+    logger: quietLogger,
+  });
   await mkdir(dirname(outputPath), { recursive: true });
   const temporary = `${outputPath}.${process.pid}`;
   await writeFile(temporary, code);

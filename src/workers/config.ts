@@ -29,6 +29,10 @@ const environmentSchema = z
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
+    /** Seconds after which a lease looks again for what a create under way may have left behind. */
+    ANNEAL_LEASE_LOOK_AGAIN_SECONDS: z.coerce.number().nonnegative().default(45),
+    /** Whether runs and leases carry search attributes, which must be registered first. */
+    ANNEAL_SEARCH_ATTRIBUTES: z.stringbool().default(false),
     /** Seconds between polls in the first minute, the first hour and later: the default of `waiting`. */
     ANNEAL_WAITING_SECONDS: z
       .string()
@@ -73,6 +77,8 @@ export interface Config {
   readonly home: string;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
+  readonly leaseLookAgainSeconds: number;
+  readonly searchAttributes: boolean;
   readonly waiting: Waiting;
 }
 
@@ -101,6 +107,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     home: resolve(values.ANNEAL_HOME),
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
+    leaseLookAgainSeconds: values.ANNEAL_LEASE_LOOK_AGAIN_SECONDS,
+    searchAttributes: values.ANNEAL_SEARCH_ATTRIBUTES,
     waiting: { firstMinuteSeconds, firstHourSeconds, laterSeconds },
   });
 }

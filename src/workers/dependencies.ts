@@ -1,6 +1,10 @@
 import { tmpdir } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
-import type { ObjectStore } from '../activities/dataset/object-store.js';
+import type { AdmissionQueue } from '../activities/admission/admission-queue.js';
+import { createAdmissionQueue } from '../activities/admission/postgres-admission-queue.js';
+import type { Budgets } from '../activities/budgets/budgets.js';
+import { createBudgets } from '../activities/budgets/postgres-budgets.js';
+import type { ObjectInventory, ObjectStore } from '../activities/dataset/object-store.js';
 import { createS3ObjectStore } from '../activities/dataset/s3-object-store.js';
 import { createBedrockOnDemandTarget } from '../activities/deployment/bedrock-on-demand.js';
 import { createBedrockProvisionedTarget } from '../activities/deployment/bedrock-provisioned.js';
@@ -10,7 +14,11 @@ import type { Providers } from '../activities/providers.js';
 import { createRegistry } from '../activities/registry/postgres-registry.js';
 import type { Registry } from '../activities/registry/registry.js';
 import type { ResolveDependencies } from '../activities/run-spec/resolve.js';
+import type { Inventory } from '../activities/sweep/inventory.js';
+import { createInventory } from '../activities/sweep/postgres-inventory.js';
 import { createBedrockTrainingProvider } from '../activities/training/bedrock.js';
+import type { DeploymentUsage } from '../activities/usage/deployment-usage.js';
+import { createDeploymentUsage } from '../activities/usage/postgres-deployment-usage.js';
 import { assertAccount } from '../aws/account.js';
 import { type AwsClients, createAwsClients } from '../aws/clients.js';
 import { loadPrices } from '../aws/prices.js';
@@ -25,12 +33,19 @@ export interface Dependencies {
   readonly recipes: ReadonlyMap<string, Recipe>;
   readonly providers: Providers;
   readonly registry: Registry;
-  readonly objects: ObjectStore;
+  readonly budgets: Budgets;
+  readonly objects: ObjectStore & ObjectInventory;
+  readonly inventory: Inventory;
+  readonly usage: DeploymentUsage;
+  readonly storageUsdPerGigabyteMonth: number;
   readonly remover: ResourceRemover;
   readonly cloud: Config['cloud'];
   readonly bucket: string;
   readonly waiting: Waiting;
+  readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
+  readonly lookAgainSeconds: number;
+  readonly searchAttributes: boolean;
   readonly temporaryDirectory: string;
   /** Where relative paths of a run spec's files start. */
   readonly workingDirectory: string;
@@ -56,12 +71,19 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     recipes: loadRecipes(config.recipesDirectory),
     providers,
     registry: createRegistry(database),
+    budgets: createBudgets(database),
     objects,
+    inventory: createInventory(database),
+    usage: createDeploymentUsage(database),
+    storageUsdPerGigabyteMonth: loadPrices(config.pricesPath).objectStorageUsdPerGigabyteMonth(),
     remover: createResourceRemover(providers, objects),
     cloud: config.cloud,
     bucket: config.bucket,
     waiting: config.waiting,
+    admission: createAdmissionQueue(database),
     watchSeconds: config.leaseWatchSeconds,
+    lookAgainSeconds: config.leaseLookAgainSeconds,
+    searchAttributes: config.searchAttributes,
     temporaryDirectory: tmpdir(),
     workingDirectory: process.cwd(),
     close: async () => {
@@ -84,8 +106,18 @@ export function createResolveDependencies(config: Config): ResolveDependencies &
     cloud: config.cloud,
     bucket: config.bucket,
     waiting: config.waiting,
+    searchAttributes: config.searchAttributes,
     close: () => clients.destroy(),
   };
+}
+
+/** Budgets alone, for commands that need nothing but the database. */
+export function openBudgets({ databaseUrl }: Pick<Config, 'databaseUrl'>): {
+  budgets: Budgets;
+  close(): Promise<void>;
+} {
+  const database = createDatabase(databaseUrl);
+  return { budgets: createBudgets(database), close: () => database.destroy() };
 }
 
 /** A client of the Temporal server, for commands; the worker brings its own to its activities. */

@@ -1,9 +1,7 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { loadConfig } from './config.js';
-import { createDependencies } from './dependencies.js';
-import { createWorker } from './worker.js';
+import { prepareWorker } from './prepare.js';
 
 /**
  * The worker process: polls until it is told to stop, then drains. Prints one JSON line on stdout once it
@@ -19,21 +17,7 @@ Runtime.install({
 });
 
 const config = loadConfig();
-const profile = loadClientConnectConfig();
-const namespace = profile.namespace ?? 'default';
-const connection = await NativeConnection.connect(profile.connectionOptions);
-const dependencies = await createDependencies(config);
-const worker = await createWorker(dependencies, {
-  connection,
-  namespace,
-  taskQueue: config.taskQueue,
-  bundlePath: process.env.ANNEAL_WORKFLOW_BUNDLE ?? null,
-});
+const worker = await prepareWorker(config, { bundlePath: process.env.ANNEAL_WORKFLOW_BUNDLE ?? null });
 process.once('disconnect', () => worker.shutdown());
 process.stdout.write(`${JSON.stringify({ ready: true, taskQueue: config.taskQueue })}\n`);
-try {
-  await worker.run();
-} finally {
-  await dependencies.close();
-  await connection.close();
-}
+await worker.run();

@@ -1,11 +1,18 @@
 import { existsSync } from 'node:fs';
-import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  type NativeConnection,
+  Worker,
+  type WorkerInterceptors,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import { createBudgetActivities } from '../activities/budgets/activities.js';
 import { createDatasetActivities } from '../activities/dataset/activities.js';
 import { createDeploymentActivities } from '../activities/deployment/activities.js';
 import { createInferenceActivities } from '../activities/inference/activities.js';
 import { createLeaseActivities } from '../activities/leases/activities.js';
 import { createRegistryActivities } from '../activities/registry/activities.js';
 import { createRunSpecActivities } from '../activities/run-spec/activities.js';
+import { createSweepActivities } from '../activities/sweep/activities.js';
 import { createTrainingActivities } from '../activities/training/activities.js';
 import { createValidationActivities } from '../activities/validation/activities.js';
 import { workflowsPath } from './bundle.js';
@@ -18,12 +25,15 @@ export interface WorkerSettings {
   readonly taskQueue: string;
   /** Path of a prebuilt bundle; the workflows are bundled at start (seconds) where it is missing. */
   readonly bundlePath: string | null;
+  /** Stand around our own. */
+  readonly interceptors?: Pick<WorkerInterceptors, 'activity' | 'client'>;
 }
 
 /** Every activity by its name; names are unique across capabilities. */
 export function createActivities(dependencies: Dependencies) {
   return {
     ...createRunSpecActivities(dependencies),
+    ...createBudgetActivities(dependencies),
     ...createDatasetActivities(dependencies),
     ...createTrainingActivities(dependencies),
     ...createDeploymentActivities(dependencies),
@@ -31,11 +41,12 @@ export function createActivities(dependencies: Dependencies) {
     ...createValidationActivities(dependencies),
     ...createRegistryActivities(dependencies),
     ...createLeaseActivities(dependencies),
+    ...createSweepActivities(dependencies),
   };
 }
 
 export async function createWorker(dependencies: Dependencies, settings: WorkerSettings): Promise<Worker> {
-  const { connection, namespace, taskQueue, bundlePath } = settings;
+  const { connection, namespace, taskQueue, bundlePath, interceptors } = settings;
   const workflows: { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } =
     bundlePath && existsSync(bundlePath) ? { workflowBundle: { codePath: bundlePath } } : { workflowsPath };
   return Worker.create({
@@ -44,7 +55,13 @@ export async function createWorker(dependencies: Dependencies, settings: WorkerS
     namespace,
     taskQueue,
     activities: createActivities(dependencies),
-    interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    interceptors: {
+      ...interceptors,
+      activity: [
+        ...(interceptors?.activity ?? []),
+        () => ({ inbound: new FailureInterceptor(dependencies.waiting) }),
+      ],
+    },
     maxConcurrentActivityTaskExecutions: 50,
     maxCachedWorkflows: 200,
     // How long tasks of a killed worker wait for it before another one gets them.

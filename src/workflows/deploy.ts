@@ -1,4 +1,5 @@
 import type { RunResult } from '../domain/run-state.js';
+import { mayDeploy } from './budget.js';
 import { failWith } from './failures.js';
 import { deploymentStage } from './stages/deployment.js';
 import { runOnVersion } from './version-run.js';
@@ -12,8 +13,9 @@ export async function deploy(input: unknown): Promise<RunResult> {
         `version ${version.version} of ${version.model} is deployed already as ${version.deployment.name}; validate or tear it down`,
       );
     }
+    if (!(await mayDeploy(run, spec))) return 'declined';
     await deploymentStage(run, spec, version);
-    await run.handOverTo(version);
+    await run.purchases.handOverTo(version);
     return 'deployed';
   });
 }

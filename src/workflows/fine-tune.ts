@@ -1,10 +1,11 @@
+import type { Placement } from '../activities/deployment/placement.js';
 import type { DatasetManifest } from '../domain/dataset.js';
 import type { ModelVersion } from '../domain/model-version.js';
-import { formatUsd } from '../domain/money.js';
 import { type ResolvedRunSpec, runSpecSchema } from '../domain/run-spec.js';
 import type { Outcome, RunResult } from '../domain/run-state.js';
+import { mayTrain } from './budget.js';
 import { parseOrFail } from './failures.js';
-import { registry, runSpecs, training } from './proxies.js';
+import { deployments, registry, runSpecs, training } from './proxies.js';
 import { Run } from './run.js';
 import { datasetStage } from './stages/dataset.js';
 import { deploymentStage } from './stages/deployment.js';
@@ -13,35 +14,39 @@ import { trainingStage } from './stages/training.js';
 import { validationStage } from './stages/validation.js';
 
 /**
- * The whole life of a fine-tuned model, from data to champion. Ends as `promoted`, `rejected`, `unchanged`
- * or `declined`; fails with a typed failure; a cancel gives everything back first.
+ * The whole life of a fine-tuned model, from data to champion. Ends as `promoted`, `rejected`,
+ * `rolledBack`, `unchanged` or `declined`; fails with a typed failure; a cancel gives everything back first.
  */
 export async function fineTune(input: unknown): Promise<RunResult> {
   const userSpec = parseOrFail(runSpecSchema, input, 'the run spec');
   const run = new Run();
   return run.settle(async () => {
     const spec = run.adopt(await runSpecs('Resolve the run spec').resolveRunSpec(userSpec, run.identity));
-    await run.lockModel(spec.model);
+    const joined = await run.lockModel(spec);
+    if (joined) return joined;
 
     const dataset = await datasetStage(run, spec);
     if (await isUnchanged(run, spec, dataset)) return 'unchanged';
-    run.state.estimate = await runSpecs('Estimate the cost').checkBudget(spec, dataset);
-    if (!(await run.approved('before-training', spec, trainingQuestion(run, spec)))) return 'declined';
+    if (!(await mayTrain(run, spec, dataset))) return 'declined';
 
     const version = await trainingStage(run, spec, dataset);
     run.skip('conversion', 'not needed on this target');
-    const deployment = await deploymentStage(run, spec, version);
-    const verdict = await validationStage(run, spec, version, deployment);
+    const placement = await deployments('Where is it tried?').placeCandidate(spec, version);
+    if (!(await mayBeTried(run, placement))) return withdraw(run, version, 'declined', 'not to be tried');
+    const deployment = await deploymentStage(run, placement.spec, version);
+    const verdict = await validationStage(run, placement.spec, version, deployment);
 
     if (verdict !== 'passed') return withdraw(run, version, 'rejected', `verdict ${verdict}`);
     if (!(await run.approved('before-promotion', spec, promotionQuestion(version)))) {
       return withdraw(run, version, 'declined', 'a person said no, or nobody answered');
     }
-    await promotionStage(run, version, {
+    const problem = await promotionStage(run, spec, version, {
+      swap: placement.swap,
       action: 'promote',
       by: run.author.workflowId,
       notes: 'passed its gate',
     });
+    if (problem !== null) return withdraw(run, version, 'rolledBack', problem);
     return 'promoted';
   });
 }
@@ -57,24 +62,25 @@ async function isUnchanged(run: Run, spec: ResolvedRunSpec, dataset: DatasetMani
   return true;
 }
 
+/** A second deployment by the hour beside the champion's is bought only when a person agrees. */
+async function mayBeTried(run: Run, { spec, question }: Placement): Promise<boolean> {
+  return question === null || (await run.ask(question, spec)) === 'approved';
+}
+
 /** Takes a candidate back out: the champion was never touched, the candidate's resources go. */
 async function withdraw(run: Run, version: ModelVersion, outcome: Outcome, notes: string): Promise<Outcome> {
-  run.skip('promotion', notes);
-  await run.undoAll();
+  if (outcome === 'rolledBack') run.note('promotion', notes);
+  else run.skip('promotion', notes);
+  await run.purchases.undoAll();
   await registry(`Withdraw version ${version.version}`).retireVersion(run.author, {
     model: version.model,
     version: version.version,
     action: 'reject',
     notes,
   });
-  run.requireTeardown();
+  run.purchases.requireTeardown();
   run.state.billing = await registry('What bills now?').describeBilling(version.model);
   return outcome;
-}
-
-function trainingQuestion(run: Run, spec: ResolvedRunSpec): string {
-  const estimate = formatUsd(run.state.estimate?.totalUsd ?? 0);
-  return `approve training of ${spec.model} on ${run.state.dataset?.records} records for about ${estimate}`;
 }
 
 function promotionQuestion(version: ModelVersion): string {

@@ -6,6 +6,7 @@ export { infer } from './infer.js';
 export { leaseResource } from './lease.js';
 export { promote } from './promote.js';
 export { rollback } from './rollback.js';
+export { sweepOrphans } from './sweep-orphans.js';
 export { teardown } from './teardown.js';
 export { train } from './train.js';
 export { unknownWorkflowType as default } from './unknown-type.js';

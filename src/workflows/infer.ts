@@ -3,7 +3,7 @@ import type { AnswerSource } from '../activities/inference/answer.js';
 import type { Turn } from '../domain/dataset.js';
 import { inferSpecSchema } from '../domain/run-spec.js';
 import { parseOrFail, toRunFailure } from './failures.js';
-import { inferenceSteps, modelCall } from './proxies.js';
+import { inferenceSteps, modelCall, waking } from './proxies.js';
 
 /**
  * One request through the whole path: scoring → model → deterministic functions → guardrails → UI-ready
@@ -14,7 +14,8 @@ export async function infer(input: unknown): Promise<InferResult> {
   const prepared = await inferenceSteps.prepareInference(spec).catch((error: unknown) => {
     throw toRunFailure(error, 'InvalidInput');
   });
-  return spec.serve === 'base' ? answerFromBase(prepared) : answerForUser(prepared);
+  if (spec.serve === 'base') return answerFromBase(prepared);
+  return answerForUser(prepared, spec.wake === true);
 }
 
 interface Tally {
@@ -23,12 +24,12 @@ interface Tally {
   latencyMs: number;
 }
 
-async function answerForUser(prepared: PreparedRequest): Promise<InferResult> {
+async function answerForUser(prepared: PreparedRequest, mayWake: boolean): Promise<InferResult> {
   const usage: Tally = { inputTokens: 0, outputTokens: 0, latencyMs: 0 };
   const reply = (source: AnswerSource, response: InferResult['response'], fallbackReason: string | null) =>
     toInferResult(prepared, { source, response, fallbackReason, raw: null, usage });
 
-  let reason = prepared.served ? '' : 'no champion serves this model yet';
+  let reason = prepared.served ? '' : await whyNothingServes(prepared, mayWake);
   let advice: Turn[] = [];
   for (const source of prepared.served ? (['model', 'model_retry'] as const) : []) {
     const asked = await ask(prepared, advice, usage);
@@ -46,6 +47,18 @@ async function answerForUser(prepared: PreparedRequest): Promise<InferResult> {
   }
   const { source, response } = await inferenceSteps.answerWithoutModel(prepared);
   return reply(source, response, reason);
+}
+
+/** The champion of an idle model sleeps without a deployment; a request that may wakes it for later ones. */
+async function whyNothingServes(prepared: PreparedRequest, mayWake: boolean): Promise<string> {
+  if (!prepared.isAsleep) return 'no champion serves this model yet';
+  const asleep = `champion version ${prepared.version} has no deployment`;
+  if (!mayWake) return `${asleep}; start deploy for it, or ask with "wake": true`;
+  try {
+    return `${asleep}; workflow ${await waking.wakeChampion(prepared)} is starting one`;
+  } catch (error) {
+    return `${asleep}, and none could be started: ${toRunFailure(error, 'DeploymentFailed').message}`;
+  }
 }
 
 /** The untrained model's answer to the same prompt, as it came: for comparison, not for users. */

@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { LeaseHolder, LeaseView } from '../domain/lease.js';
+import type { Extension, LeaseHolder, LeaseView } from '../domain/lease.js';
 import type { RunStatus } from '../domain/run-state.js';
 
 /** Every workflow type that can be started; public names, frozen. */
@@ -14,6 +14,7 @@ export const workflowTypes = [
   'teardown',
   'infer',
   'leaseResource',
+  'sweepOrphans',
 ] as const;
 
 export type WorkflowType = (typeof workflowTypes)[number];
@@ -45,5 +46,6 @@ export interface ReleaseReport {
 export const acquireUpdate = defineUpdate<LeaseView, [LeaseHolder]>('acquire');
 export const handOverUpdate = defineUpdate<LeaseView, [HandOver]>('handOver');
 export const releaseUpdate = defineUpdate<ReleaseReport, [LeaseHolder]>('release');
+export const extendUpdate = defineUpdate<LeaseView, [Extension]>('extend');
 export const recheckSignal = defineSignal('recheck');
 export const leaseQuery = defineQuery<LeaseView>('lease');

@@ -4,12 +4,14 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
+import type { BudgetActivities } from '../activities/budgets/activities.js';
 import type { DatasetActivities } from '../activities/dataset/activities.js';
 import type { DeploymentActivities } from '../activities/deployment/activities.js';
 import type { InferenceActivities } from '../activities/inference/activities.js';
 import type { LeaseActivities } from '../activities/leases/activities.js';
 import type { RegistryActivities } from '../activities/registry/activities.js';
 import type { RunSpecActivities } from '../activities/run-spec/activities.js';
+import type { SweepActivities } from '../activities/sweep/activities.js';
 import type { TrainingActivities } from '../activities/training/activities.js';
 import type { ValidationActivities } from '../activities/validation/activities.js';
 
@@ -27,17 +29,19 @@ const quick: ActivityOptions = {
   retry: patiently,
 };
 
-/**
- * Creates and deletes. Run inside a non-cancellable scope, so that no cancel tears them from their result;
- * ten minutes of retries, then the run fails and undoes what it bought.
- */
+/** Creates: never torn from their result by a cancel. */
 const purchase: ActivityOptions = {
   startToCloseTimeout: '30s',
-  scheduleToCloseTimeout: '10m',
   heartbeatTimeout: '10s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { ...patiently, maximumInterval: '10s' },
 };
+
+/**
+ * A create that waits in line for room at its provider: it throws to be tried again. Cancelled between two
+ * tries it ends at once; cancelled during one it ends with that one, so that nothing is created afterwards.
+ */
+const inLine = (deadlineMs: number): ActivityOptions => ({ ...purchase, scheduleToCloseTimeout: deadlineMs });
 
 /** A look at something remote that throws to be retried; the deadline is the wait's whole budget. */
 const poll = (deadlineMs: number): ActivityOptions => ({
@@ -65,22 +69,37 @@ const undo: ActivityOptions = {
 };
 
 export const runSpecs = (summary: string) => proxyActivities<RunSpecActivities>({ ...quick, summary });
+export const budgets = (summary: string) => proxyActivities<BudgetActivities>({ ...quick, summary });
 export const datasets = (summary: string) =>
   proxyActivities<DatasetActivities>({ ...supervised(3_600_000), summary });
 export const training = (summary: string) => proxyActivities<TrainingActivities>({ ...quick, summary });
-export const trainingPurchase = (summary: string) =>
-  proxyActivities<TrainingActivities>({ ...purchase, summary });
+export const trainingPurchase = (summary: string, deadlineMs: number) =>
+  proxyActivities<TrainingActivities>({ ...inLine(deadlineMs), summary });
 export const trainingPoll = (summary: string, deadlineMs: number) =>
   proxyActivities<TrainingActivities>({ ...poll(deadlineMs), summary });
 export const deployments = (summary: string) => proxyActivities<DeploymentActivities>({ ...quick, summary });
-export const deploymentPurchase = (summary: string) =>
-  proxyActivities<DeploymentActivities>({ ...purchase, summary });
+export const deploymentPurchase = (summary: string, deadlineMs: number) =>
+  proxyActivities<DeploymentActivities>({ ...inLine(deadlineMs), summary });
+/** One question to a deployment that is there already: some minutes, then the caller says no. */
+export const deploymentAnswer = (summary: string) =>
+  proxyActivities<DeploymentActivities>({ ...quick, scheduleToCloseTimeout: '10m', summary });
+/** Swaps, and taking them back: the champion's own deployment is at stake, so they are never given up. */
+export const deploymentSwap = (summary: string) =>
+  proxyActivities<DeploymentActivities>({ ...undo, heartbeatTimeout: '10s', summary });
 export const deploymentPoll = (summary: string, deadlineMs: number) =>
   proxyActivities<DeploymentActivities>({ ...poll(deadlineMs), summary });
 export const validation = (summary: string, deadlineMs: number) =>
   proxyActivities<ValidationActivities>({ ...supervised(deadlineMs), summary });
 export const registry = (summary: string) => proxyActivities<RegistryActivities>({ ...quick, summary });
 export const leases = (summary: string) => proxyActivities<LeaseActivities>({ ...quick, summary });
+/** Waits for another run, however long it takes. */
+export const leaseWait = (summary: string) =>
+  proxyActivities<LeaseActivities>({
+    startToCloseTimeout: '60s',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: patiently,
+    summary,
+  });
 /** Waits until the lease has deleted its resource, however long that takes. */
 export const leaseReleases = (summary: string) =>
   proxyActivities<LeaseActivities>({ ...undo, startToCloseTimeout: '10m', heartbeatTimeout: '10s', summary });
@@ -101,11 +120,33 @@ export const removal = proxyActivities<LeaseActivities>({
   summary: 'Delete what the lease protects',
 });
 
+/** One page of a sweep's look at cloud, files, registry or leases; an hour of obstacles, then it fails. */
+export const sweepLook = (summary: string) =>
+  proxyActivities<SweepActivities>({
+    startToCloseTimeout: '10m',
+    scheduleToCloseTimeout: '1h',
+    heartbeatTimeout: '10s',
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: patiently,
+    summary,
+  });
+/** What a sweep deletes or puts right; safe to repeat. */
+export const sweepWork = (summary: string) =>
+  proxyActivities<SweepActivities>({ ...supervised(3_600_000), startToCloseTimeout: '10m', summary });
+
 /** Pure functions with recorded results: scoring before the model call, assembly and checks after it. */
 export const inferenceSteps = proxyLocalActivities<InferenceActivities>({
   startToCloseTimeout: '5s',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: { maximumAttempts: 3 },
+});
+/** Starts a workflow; the answer does not wait for what it does. */
+export const waking = proxyActivities<InferenceActivities>({
+  startToCloseTimeout: '4s',
+  scheduleToCloseTimeout: '5s',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { maximumAttempts: 3, initialInterval: '200ms' },
+  summary: 'Wake the champion',
 });
 /** The one model call: its own budget, tried once; what follows a failure is the phrase bank, not a retry. */
 export const modelCall = (summary: string) =>

@@ -1,4 +1,5 @@
 import {
+  ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   condition,
@@ -6,12 +7,12 @@ import {
   setCurrentDetails,
   setHandler,
   upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FailureType } from '../domain/failures.js';
-import type { LeasedResource, ModelHolder, WorkflowHolder } from '../domain/lease.js';
-import { modelLock } from '../domain/lease.js';
-import { formatUsd, roundUsd } from '../domain/money.js';
+import { type LeasedResource, modelLock, sameHolder, type WorkflowHolder } from '../domain/lease.js';
+import { roundUsd } from '../domain/money.js';
 import { renderDetails } from '../domain/run-details.js';
 import type { ApprovalPoint, ResolvedRunSpec } from '../domain/run-spec.js';
 import {
@@ -27,11 +28,13 @@ import {
 import { failWith, toRunFailure } from './failures.js';
 import { approveUpdate, type Decision, rejectUpdate, statusQuery } from './messages.js';
 import { leaseReleases, leases, registry } from './proxies.js';
+import { Purchases } from './purchases.js';
+import { RunBudget } from './run-budget.js';
+import { lockedByOther } from './run-lock.js';
+import { runSearchAttributes } from './search-attributes.js';
 
-interface Undo {
-  readonly resource: LeasedResource;
-  readonly what: string;
-}
+/** What a person said to a question, if anything. */
+export type Answer = 'approved' | 'rejected' | 'unanswered';
 
 /**
  * One execution of a workflow that may buy things: its state as people see it, what it must give back, and
@@ -49,13 +52,16 @@ export class Run {
     workflowId: workflowInfo().workflowId,
     firstRunId: workflowInfo().firstExecutionRunId,
   };
-  private readonly undos: Undo[] = [];
+  readonly purchases: Purchases;
+  readonly budget = new RunBudget();
   private lock: LeasedResource | null = null;
+  private searchAttributes = false;
 
   /** Registers the query and the updates, so it comes before the first `await` of a workflow. */
   constructor() {
     const { workflowId, workflowType, taskQueue } = workflowInfo();
     this.state = newRunState({ workflowId, workflowType, taskQueue });
+    this.purchases = new Purchases(this);
     setHandler(statusQuery, () => toStatus(this.state), { description: 'Where the run stands.' });
     this.registerDecision('approved');
     this.registerDecision('rejected');
@@ -67,6 +73,7 @@ export class Run {
     this.state.model = spec.model;
     this.state.cloud = spec.cloud;
     this.state.budgetUsd = spec.budgetUsd;
+    this.searchAttributes = spec.searchAttributes;
     const approval = this.state.stages.find(({ name }) => name === 'approval');
     if (approval && spec.approval === 'none') {
       approval.status = 'skipped';
@@ -80,31 +87,38 @@ export class Run {
    * Runs the story and keeps the promises at its end: on a failure or a cancel everything bought is given
    * back, then the failure gets its stable type; the run lock is released in any case.
    */
-  async settle(story: () => Promise<Outcome | null>): Promise<RunResult> {
+  async settle(story: () => Promise<Outcome | RunResult>): Promise<RunResult> {
     try {
-      this.state.outcome = await story();
+      const end = await story();
+      if (typeof end !== 'string') return end;
+      this.state.outcome = end;
       this.show();
       return toResult(this.state);
     } catch (error) {
       const failure = toRunFailure(error, 'ValidationFailed');
       this.markEnd(failure);
-      await this.forgetDeleted(await this.undoAll());
+      await this.forgetDeleted(await this.purchases.undoAll());
       upsertMemo({ undone: this.state.undone, spendUsd: toResult(this.state).spendUsd });
       this.show();
       throw this.withUndoReport(failure);
     } finally {
+      await this.budget.settle(this.state);
       await this.unlock();
     }
   }
 
-  /** One lifecycle per model at a time: refused with the holder's name when somebody else works on it. */
-  async lockModel(model: string): Promise<void> {
-    const lock = modelLock(model);
-    await CancellationScope.nonCancellable(() =>
-      leases(`Lock model ${model}`).acquireLease(lock, this.holder),
-    );
+  /**
+   * One lifecycle per model at a time. What happens while another has it, the run spec says: `refuse` fails
+   * with its name, `wait` waits for its end, `join` returns its result. Null where the lock is ours.
+   */
+  async lockModel(spec: ResolvedRunSpec): Promise<RunResult | null> {
+    const lock = modelLock(spec.model);
     this.lock = lock;
+    const claim = leases(`Lock model ${spec.model}`);
+    const owner = await CancellationScope.nonCancellable(() => claim.claimLease(lock, this.holder));
     throwIfCancelled();
+    if (sameHolder(owner, this.holder)) return null;
+    return lockedByOther(this, lock, owner, spec);
   }
 
   /** Wraps one stage: shows it, gives its failures the stage's type. */
@@ -128,95 +142,35 @@ export class Run {
     this.finish(stage, 'skipped');
   }
 
-  /**
-   * Buys one paid resource: its lease first, then the undo, then the create, none of which a cancel can
-   * tear; a cancel that arrived meanwhile takes effect right after, when the undo knows what to delete.
-   */
-  async purchase<T>(resource: LeasedResource, create: () => Promise<T>): Promise<T> {
-    const created = await CancellationScope.nonCancellable(async () => {
-      await leases(`Lease ${resource.kind} ${resource.name}`).acquireLease(resource, this.holder);
-      this.undos.push({ resource, what: `delete ${resource.kind} ${resource.name}` });
-      return create();
-    });
-    throwIfCancelled();
-    return created;
+  /** `key` names what is booked only once, whether by this run or by a lease. */
+  spend(what: string, usd: number, key: string | null = null): void {
+    const item = { what, usd: roundUsd(usd) };
+    if (usd <= 0 || (key !== null && !this.budget.book(key, item))) return;
+    this.state.spend.push(item);
   }
 
-  /** Hands everything this run bought to the version it was bought for: nothing is left to undo. */
-  async handOverTo(version: Pick<ModelHolder, 'model' | 'version'>): Promise<void> {
-    const to: ModelHolder = { kind: 'model-version', model: version.model, version: version.version };
-    await CancellationScope.nonCancellable(async () => {
-      for (const { resource } of [...this.undos]) {
-        await leases(`Hand over ${resource.name}`).handOverLease(resource, this.holder, to);
-        this.undos.splice(0, 1);
-      }
-    });
-  }
-
-  /** Deletes what this run bought, last in first out; reports what was done and what could not be. */
-  async undoAll(): Promise<LeasedResource[]> {
-    const deleted: LeasedResource[] = [];
-    await CancellationScope.nonCancellable(async () => {
-      for (let undo = this.undos.pop(); undo; undo = this.undos.pop()) {
-        if (await this.release(undo.resource, this.holder, undo.what)) deleted.push(undo.resource);
-      }
-    });
-    return deleted;
-  }
-
-  /** Gives one resource back through its lease and books what it cost; false when it could not be. */
-  async release(
-    resource: LeasedResource,
-    holder: WorkflowHolder | ModelHolder,
-    what: string,
-  ): Promise<boolean> {
-    let isGone = false;
-    try {
-      const report = await leaseReleases(what).releaseLease(resource, holder);
-      const hours = report.billedHours === null ? '' : ` (${report.billedHours.toFixed(2)} h billed)`;
-      if (report.usd > 0) this.spend(`${resource.kind} ${resource.name}${hours}`, report.usd);
-      this.state.undone.push({ what: `${what}${hours}`, problem: null });
-      isGone = true;
-    } catch (error) {
-      this.state.undone.push({ what, problem: toRunFailure(error, 'TeardownIncomplete').message });
-    }
-    this.show();
-    return isGone;
-  }
-
-  /** Fails when something that a completed run should have deleted is still there. */
-  requireTeardown(): void {
-    const left = this.state.undone.filter(({ problem }) => problem !== null);
-    if (left.length === 0) return;
-    const list = left.map(({ what, problem }) => `${what}: ${problem}`).join('; ');
-    throw failWith(
-      'TeardownIncomplete',
-      `${list}. The leases keep trying; see temporal workflow list.`,
-      left,
-    );
-  }
-
-  spend(what: string, usd: number): void {
-    if (usd > 0) this.state.spend.push({ what, usd: roundUsd(usd) });
-  }
-
-  /** Waits for a person; false when they reject or when nobody answers in time. */
+  /** Asks a person where the run spec wants one to be asked; false when they reject or nobody answers. */
   async approved(point: ApprovalPoint, spec: ResolvedRunSpec, question: string): Promise<boolean> {
-    if (spec.approval !== point) return true;
+    return spec.approval !== point || (await this.ask(question, spec)) === 'approved';
+  }
+
+  /** Waits for a person's `approve` or `reject`, whatever the run spec says about approvals. */
+  async ask(question: string, spec: Pick<ResolvedRunSpec, 'deadlines'>): Promise<Answer> {
     const stage = this.begin('approval');
-    this.state.awaiting = question;
+    const { state } = this;
+    Object.assign(state, { awaiting: question, approval: null });
     stage.note = question;
     this.show();
     const { approvalHours } = spec.deadlines;
-    await condition(() => this.state.approval !== null, approvalHours * 3_600_000);
-    this.state.awaiting = null;
-    const { approval } = this.state;
-    const approved = approval?.decision === 'approved';
+    await condition(() => state.approval !== null, approvalHours * 3_600_000);
+    state.awaiting = null;
+    const { approval } = state;
     stage.note = approval
       ? `${approval.decision} by ${approval.by}${approval.notes ? `: ${approval.notes}` : ''}`
       : `nobody answered in ${approvalHours} h; the default is to reject`;
-    this.finish(stage, approved ? 'done' : 'failed');
-    return approved;
+    const answer = approval?.decision ?? 'unanswered';
+    this.finish(stage, answer === 'approved' ? 'done' : 'failed');
+    return answer;
   }
 
   note(name: Stage, note: string): void {
@@ -229,12 +183,18 @@ export class Run {
     setCurrentDetails(renderDetails(this.state));
   }
 
+  /** One event however many attributes, so only where something that people search by has changed. */
+  private index(): void {
+    if (this.searchAttributes) upsertSearchAttributes(runSearchAttributes(this.state));
+  }
+
   private begin(name: Stage): StageState {
     const stage = this.state.stages.find((candidate) => candidate.name === name);
     if (!stage) throw failWith('ValidationFailed', `there is no stage "${name}"`);
     stage.status = 'running';
     this.state.stage = name;
     this.show();
+    this.index();
     return stage;
   }
 
@@ -243,16 +203,20 @@ export class Run {
     this.show();
   }
 
+  /** Fine when somebody else has the lock: then it never was ours. */
   private async unlock(): Promise<void> {
     const { lock } = this;
+    this.index();
     if (!lock) return;
-    await CancellationScope.nonCancellable(() =>
-      leaseReleases(`Unlock model ${lock.name}`)
-        .releaseLease(lock, this.holder)
-        .catch((error: unknown) => {
-          this.state.undone.push({ what: `unlock ${lock.name}`, problem: String(error) });
-        }),
-    );
+    await CancellationScope.nonCancellable(async () => {
+      try {
+        await leaseReleases(`Unlock model ${lock.name}`).releaseLease(lock, this.holder);
+      } catch (error) {
+        const failure = toRunFailure(error, 'TeardownIncomplete');
+        if (failure instanceof ApplicationFailure && failure.type === 'Conflict') return;
+        this.state.undone.push({ what: `unlock ${lock.name}`, problem: failure.message });
+      }
+    });
   }
 
   /** The registry follows the cloud: a version whose model or deployment is gone is no candidate any more. */
@@ -324,8 +288,4 @@ export class Run {
 /** Lets a cancel that arrived inside a non-cancellable scope take effect. */
 export function throwIfCancelled(): void {
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('Workflow cancelled');
-}
-
-export function describePurchase(resource: LeasedResource): string {
-  return `${resource.kind} ${resource.name} at ${formatUsd(resource.usdPerHour)} an hour`;
 }

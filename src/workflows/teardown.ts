@@ -27,7 +27,7 @@ export async function teardown(input: unknown): Promise<RunResult> {
     await CancellationScope.nonCancellable(async () => {
       for (const version of doomed) await tearDownVersion(run, version, notes ?? 'torn down by hand');
     });
-    run.requireTeardown();
+    run.purchases.requireTeardown();
     run.state.version = wanted ?? null;
     const serving = versions.find(({ status }) => status === 'champion');
     run.state.champion = serving && !doomed.includes(serving) ? serving.version : null;

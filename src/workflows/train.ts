@@ -1,6 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { runSpecSchema } from '../domain/run-spec.js';
 import type { RunResult } from '../domain/run-state.js';
+import { mayTrain } from './budget.js';
 import { parseOrFail } from './failures.js';
 import { registry, runSpecs } from './proxies.js';
 import { Run } from './run.js';
@@ -13,13 +14,12 @@ export async function train(input: unknown): Promise<RunResult> {
   const run = new Run();
   return run.settle(async () => {
     const spec = run.adopt(await runSpecs('Resolve the run spec').resolveRunSpec(userSpec, run.identity));
-    await run.lockModel(spec.model);
+    const joined = await run.lockModel(spec);
+    if (joined) return joined;
     const dataset = await datasetStage(run, spec);
-    run.state.estimate = await runSpecs('Estimate the cost').checkBudget(spec, dataset);
-    const question = `approve training of ${spec.model} on ${dataset.records} records`;
-    if (!(await run.approved('before-training', spec, question))) return 'declined';
+    if (!(await mayTrain(run, spec, dataset))) return 'declined';
     const version = await trainingStage(run, spec, dataset);
-    await run.handOverTo(version);
+    await run.purchases.handOverTo(version);
     run.state.billing = await CancellationScope.nonCancellable(() =>
       registry('What bills now?').describeBilling(spec.model),
     );

@@ -28,7 +28,7 @@ export async function runOnVersion(
     run.state.version = version.version;
     run.state.verdict = version.verdict;
     run.state.report = version.reportUri;
-    await run.lockModel(spec.model);
+    await run.lockModel(spec);
     const outcome = await story({ run, input: versionSpec, spec, version });
     // What the story did is done: a cancel that comes after it does not make it undone.
     run.state.billing = await CancellationScope.nonCancellable(() =>

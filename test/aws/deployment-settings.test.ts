@@ -33,18 +33,20 @@ test('provisioned throughput is one unit without commitment, and its hour covers
   expect(provisioned.resolve({ baseModel, settings: { modelUnits: 3 } }).usdPerHour).toBe(3 * one.usdPerHour);
 });
 
-test('a commitment is bought only when somebody approved it', () => {
-  expect(() => provisioned.resolve({ baseModel, settings: { commitmentDuration: 'OneMonth' } })).toThrow(
-    /deployment\.settings\.commitmentDuration: found "OneMonth"; allowed: no commitment/,
+test.each([
+  ['OneMonth', 31 * 24],
+  ['SixMonths', 184 * 24],
+])('a commitment of %s is priced for the whole term, at its longest', (commitmentDuration, hours) => {
+  const committed = provisioned.resolve({ baseModel, settings: { modelUnits: 2, commitmentDuration } });
+  expect(committed).toMatchObject({ settings: { modelUnits: 2, commitmentDuration }, units: 2 });
+  expect(committed.commitmentUsd).toBe(committed.usdPerHour * hours);
+  expect(provisioned.resolve({ baseModel, settings: { modelUnits: 2 } }).commitmentUsd).toBeNull();
+});
+
+test('a commitment of any other term is refused', () => {
+  expect(() => provisioned.resolve({ baseModel, settings: { commitmentDuration: 'OneYear' } })).toThrow(
+    /deployment\.settings\.commitmentDuration: found "OneYear"; allowed: OneMonth, SixMonths/,
   );
-  expect(() =>
-    provisioned.resolve({
-      baseModel,
-      settings: { commitmentDuration: 'OneMonth', commitmentApproved: false },
-    }),
-  ).toThrow(/commitmentApproved/);
-  const approved = { commitmentDuration: 'SixMonths', commitmentApproved: true };
-  expect(provisioned.resolve({ baseModel, settings: approved }).settings).toMatchObject(approved);
 });
 
 test('a request that nobody resolved is checked before anything is bought', async () => {
@@ -54,7 +56,7 @@ test('a request that nobody resolved is checked before anything is bought', asyn
     idempotencyToken: 'token',
     modelId: 'model',
     tags: {},
-    settings: { commitmentDuration: 'OneMonth' },
+    settings: { modelUnits: 0 },
   };
   await expect(provisioned.create(request)).rejects.toMatchObject({ type: 'InvalidInput' });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseObjectUri, parseS3Uri } from '../../src/aws/s3-uri.js';
 import { cleanTagText, toBedrockTags, toClientRequestToken } from '../../src/aws/tags.js';
 import { toFailure } from '../../src/aws/to-failure.js';
-import { PermanentFailure } from '../../src/domain/failures.js';
+import { Obstacle, PermanentFailure } from '../../src/domain/failures.js';
 
 function serviceError(name: string, message = 'because') {
   return Object.assign(new Error(message), {
@@ -14,33 +14,52 @@ function serviceError(name: string, message = 'because') {
 }
 
 describe('an error of AWS', () => {
+  test.each(['ValidationException', 'ResourceNotFoundException', 'TooManyTagsException'])(
+    '%s is for good, and says what was tried and under which request',
+    (name) => {
+      const failure = toFailure(serviceError(name), 'start job x');
+      expect(failure).toBeInstanceOf(PermanentFailure);
+      expect(failure).toMatchObject({
+        type: 'ProviderRejected',
+        message: expect.stringMatching(
+          new RegExp(`^ProviderRejected: could not start job x: ${name}: because \\(request r-1\\)`),
+        ),
+        details: [{ code: name, doing: 'start job x', requestId: 'r-1', status: 400 }],
+      });
+    },
+  );
+
   test.each([
-    'ValidationException',
-    'AccessDeniedException',
-    'ResourceNotFoundException',
-    'TooManyTagsException',
-    'ServiceQuotaExceededException',
-    'UnrecognizedClientException',
-  ])('%s is for good, and says what was tried and under which request', (name) => {
+    ['ServiceQuotaExceededException', 'quota'],
+    ['ResourceLimitExceeded', 'quota'],
+    ['ThrottlingException', 'throttling'],
+    ['SlowDown', 'throttling'],
+    ['AccessDeniedException', 'permission'],
+    ['AccessDenied', 'permission'],
+    ['ExpiredTokenException', 'credentials'],
+    ['UnrecognizedClientException', 'credentials'],
+  ])('%s is an obstacle that somebody mends: %s', (name, kind) => {
     const failure = toFailure(serviceError(name), 'start job x');
-    expect(failure).toBeInstanceOf(PermanentFailure);
+    expect(failure).toBeInstanceOf(Obstacle);
     expect(failure).toMatchObject({
-      type: 'ProviderRejected',
+      kind,
       message: expect.stringMatching(
-        new RegExp(`^ProviderRejected: could not start job x: ${name}: because \\(request r-1\\)`),
+        new RegExp(`^could not start job x: ${name}: because \\(request r-1\\)\\. .*goes on by itself`),
       ),
-      details: [{ code: name, doing: 'start job x', requestId: 'r-1', status: 400 }],
     });
   });
 
+  test('a lack of capacity is told by its words where it has no code of its own', () => {
+    const failure = toFailure(serviceError('ValidationException', 'Insufficient capacity for 8 units'), 'x');
+    expect(failure).toMatchObject({ kind: 'capacity' });
+  });
+
   test.each([
-    'ThrottlingException',
     'ConflictException',
     'InternalServerException',
     'ServiceUnavailableException',
     'ModelNotReadyException',
     'ModelTimeoutException',
-    'ExpiredTokenException',
     'TimeoutError',
     'SomethingNew',
   ])('%s may be tried again, under its own name', (name) => {
@@ -59,6 +78,7 @@ describe('an error of AWS', () => {
 });
 
 describe('what AWS is given', () => {
+  const identity = { idempotencyToken: 'token-1', requestHash: '0123456789abcdef' };
   const tokenPattern = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,254}[a-zA-Z0-9])?$/;
 
   test('tokens always fit its pattern, and different ones stay different', () => {
@@ -74,17 +94,18 @@ describe('what AWS is given', () => {
   test('tags hold only characters that it takes, and always name owner and token', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'binary' })), (tags) => {
-        for (const { key = '', value = '' } of toBedrockTags(tags, 'token-1')) {
+        for (const { key = '', value = '' } of toBedrockTags(tags, identity)) {
           expect(key + value).toMatch(/^[a-zA-Z0-9\s._:/=+@-]*$/);
           expect(value.length).toBeLessThanOrEqual(256);
         }
       }),
     );
     expect(cleanTagText('fine-tune/stylist é', 256)).toBe('fine-tune/stylist -');
-    expect(toBedrockTags({ 'anneal:workflow': 'w' }, 'token-1')).toEqual([
+    expect(toBedrockTags({ 'anneal:workflow': 'w' }, identity)).toEqual([
       { key: 'anneal:owner', value: 'anneal' },
       { key: 'anneal:workflow', value: 'w' },
       { key: 'anneal:token', value: 'token-1' },
+      { key: 'anneal:request', value: '0123456789abcdef' },
     ]);
   });
 

@@ -23,10 +23,14 @@ describe('migrateToLatest', () => {
     expect(reports.filter(({ applied }) => applied.length > 0)).toHaveLength(1);
     const database = createDatabase(databaseUrl);
     expect(await tableNames(database)).toEqual([
+      'admission_tickets',
       'aliases',
+      'budget_reservations',
+      'budgets',
       'datasets',
       'deployment_history',
       'fine_tuned_models',
+      'spend',
       'training_jobs',
       'validations',
     ]);
@@ -43,14 +47,17 @@ describe('migrateToLatest', () => {
   });
 });
 
+/** Set by people; and a queue, whose rows say nothing once they are gone. */
+const withoutAuthor = ['budgets', 'admission_tickets'];
+
 describe('every table', () => {
-  test('carries the workflow and the run that wrote a row', async () => {
+  test('that records what runs did carries the workflow and the run that wrote a row', async () => {
     const { database, drop } = await createTestDatabase();
     const { rows } = await sql<{ table_name: string; columns: string[] }>`
       select table_name, array_agg(column_name::text) as columns from information_schema.columns
       where table_schema = 'public' and table_name not like 'kysely%' group by table_name`.execute(database);
     expect(rows.length).toBeGreaterThan(0);
-    for (const { table_name, columns } of rows) {
+    for (const { table_name, columns } of rows.filter((row) => !withoutAuthor.includes(row.table_name))) {
       expect(columns, table_name).toEqual(expect.arrayContaining(['workflow_id', 'run_id']));
     }
     await drop();

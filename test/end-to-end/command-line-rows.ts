@@ -125,13 +125,16 @@ const inputs: readonly Row[] = [
     says: 'broken-line.jsonl:1 (byte 0)',
   },
   {
-    title: 'an estimate above the budget',
-    command: execute('check/budget', small('checks', { budgetUsd: 0.01 })),
+    title: 'an estimate above the budget, and nobody who approves it in time',
+    command: execute(
+      'check/budget',
+      small('checks', { budgetUsd: 0.01, deadlines: { approvalHours: 0.0005 } }),
+    ),
     exitCode: 1,
     workflowId: 'check/budget',
     status: 'Failed',
     failureType: 'BudgetExceeded',
-    says: 'is above budgetUsd $0.01',
+    says: 'is above budgetUsd $0.01, by',
   },
 ];
 

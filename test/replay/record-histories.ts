@@ -78,7 +78,8 @@ it('runs that end another way', async () => {
   await record('failed-input', 'fineTune', { recipes: 'stylist' });
   await record('failed-unknown-type', 'finetune', { recipe: 'stylist' });
   await record('failed-dataset', 'fineTune', spec(model, 'broken'));
-  await record('failed-budget', 'fineTune', spec(model, 'item', { budgetUsd: 0 }));
+  const unanswered = { budgetUsd: 0, deadlines: { approvalHours: 1 / 3600 } };
+  await record('failed-budget', 'fineTune', spec(model, 'item', unanswered));
   const provisioned = { deployment: { target: 'bedrock-provisioned', settings: { modelUnits: 99 } } };
   await record('failed-deployment', 'fineTune', spec(model, 'item', { ...provisioned, budgetUsd: 10_000 }));
   const stylist = { recipe: 'stylist', dataset: { source: { kind: 'builder', records: 60 } } };

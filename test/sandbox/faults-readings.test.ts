@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-bedrock';
 import { ConverseCommand } from '@aws-sdk/client-bedrock-runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseReadings } from '../../src/sandbox/settings.js';
+import { parseReadings } from '../../src/sandbox/readings.js';
 import { type FaultySandbox, openFaultySandbox } from './faults-support.js';
 import { errorOf, jobRequest } from './sandbox.js';
 

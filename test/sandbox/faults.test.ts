@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { SandboxFaultScenarios, SandboxFaults } from '../../src/sandbox/admin.js';
 import { loadScenario, scenarioNames } from '../../src/sandbox/faults/scenarios.js';
 import { parseFaultScript } from '../../src/sandbox/faults/script.js';
-import { parseReadings } from '../../src/sandbox/settings.js';
+import { parseReadings } from '../../src/sandbox/readings.js';
 import { type FaultySandbox, openFaultySandbox, putFaults } from './faults-support.js';
 import { createClients, destroyClients, errorOf, getJson, temporaryDirectory } from './sandbox.js';
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import pg from 'pg';
-import { inject } from 'vitest';
 import { createDatabase, type Database } from '../../src/database/database.js';
 import { migrateToLatest } from '../../src/database/migrate.js';
+import { providedAddresses } from './addresses.js';
 
 export interface TestDatabase {
   readonly databaseUrl: string;
@@ -12,9 +12,9 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated database of one's own on the server of this test run. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const databaseUrl = newDatabaseUrl();
+/** A migrated database of one's own, on the server of this test run unless another is given. */
+export async function createTestDatabase(server?: string): Promise<TestDatabase> {
+  const databaseUrl = newDatabaseUrl(server);
   await migrateToLatest(databaseUrl);
   const database = createDatabase(databaseUrl);
   return {
@@ -28,8 +28,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 }
 
 /** The address of a database that does not exist yet. */
-export function newDatabaseUrl(): string {
-  const url = new URL(inject('databaseUrl'));
+export function newDatabaseUrl(server = providedAddresses().databaseUrl): string {
+  const url = new URL(server);
   url.pathname = `/test_${randomBytes(6).toString('hex')}`;
   return url.href;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { vitest } from './addresses.js';
 
 /** A stylist lifecycle that is small enough for a test and still passes its gate. */
 export function stylist(model: string, more: object = {}) {
@@ -52,7 +52,7 @@ export function writeLines(name: string, lines: readonly string[]): string {
   return path;
 }
 
-afterAll(() => {
+vitest?.afterAll(() => {
   if (directory) rmSync(directory, { recursive: true, force: true });
   directory = null;
 });

@@ -7,6 +7,7 @@ import type { SettingsOverride } from '../../src/sandbox/settings.js';
 
 export interface TestSandbox {
   readonly endpoint: string;
+  readonly stateDirectory: string;
   /** Clients of their own, as another process would have. They are closed with the sandbox. */
   newClients(): AwsClients;
   close(): Promise<void>;
@@ -36,6 +37,7 @@ export async function startTestSandbox(
   const made: AwsClients[] = [];
   return {
     endpoint: sandbox.endpoint,
+    stateDirectory,
     newClients: () => {
       const clients = createAwsClients({
         cloud: 'sandbox',

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import { inject, vi } from 'vitest';
 import type { AwsClients } from '../../src/aws/clients.js';
 import type { RunResult, RunStatus } from '../../src/domain/run-state.js';
 import type {
@@ -17,12 +16,13 @@ import { loadConfig } from '../../src/workers/config.js';
 import { connectTemporal, createDependencies, type Dependencies } from '../../src/workers/dependencies.js';
 import { createWorker } from '../../src/workers/worker.js';
 import { statusQuery, type WorkflowType } from '../../src/workflows/messages.js';
+import { type Addresses, providedAddresses, vitest } from './addresses.js';
 import { createTestDatabase } from './postgres.js';
 import { hourInASecond, startTestSandbox } from './sandbox.js';
 
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 // Whole lifecycles, several side by side: seconds on a free machine, minutes on a crowded one.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
+vitest?.vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 /** How a workflow ended: its result, or its failure's type and message. */
 export type Ending<T = RunResult> =
@@ -38,7 +38,10 @@ export interface TestService {
   readonly client: Client;
   readonly dependencies: Dependencies;
   readonly taskQueue: string;
+  readonly addresses: Addresses;
   readonly endpoint: string;
+  /** Where the local cloud keeps its state. */
+  readonly cloudDirectory: string;
   /** What a worker process of its own would find in its environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** The clients of somebody else in the same cloud account. */
@@ -71,14 +74,18 @@ export interface TestServiceOptions {
   readonly clockScale?: number;
   /** False where the test brings workers of its own. */
   readonly worker?: boolean;
+  /** The servers of this test run unless given. */
+  readonly addresses?: Addresses;
+  /** Settings of the workers beside those that every test has. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Starts everything that a lifecycle needs, through the production code path. */
 export async function startService(options: TestServiceOptions = {}): Promise<TestService> {
   const sandbox = await startTestSandbox(options.sandbox, options.clockScale ?? hourInASecond);
-  const { databaseUrl, drop } = await createTestDatabase();
+  const addresses = options.addresses ?? providedAddresses();
+  const { databaseUrl, drop } = await createTestDatabase(addresses.databaseUrl);
   const taskQueue = `test-${randomBytes(5).toString('hex')}`;
-  const address = inject('temporalAddress');
   const poll = options.pollSeconds ?? 0.4;
   const environment = {
     ANNEAL_CLOUD: 'sandbox',
@@ -86,16 +93,21 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
     DATABASE_URL: databaseUrl,
     ANNEAL_TASK_QUEUE: taskQueue,
     ANNEAL_LEASE_WATCH_SECONDS: '1',
+    ANNEAL_LEASE_LOOK_AGAIN_SECONDS: '3',
     ANNEAL_WAITING_SECONDS: `${poll},${poll},${poll}`,
+    ...options.environment,
   };
   const dependencies = await createDependencies(loadConfig(environment));
-  const stopWorker = options.worker === false ? async () => {} : await runWorker(dependencies, taskQueue);
-  const client = await connectTemporal(address, 'default');
+  const stopWorker =
+    options.worker === false ? async () => {} : await runWorker(dependencies, taskQueue, addresses);
+  const client = await connectTemporal(addresses.temporalAddress, 'default');
   return {
     client,
     dependencies,
     taskQueue,
+    addresses,
     endpoint: sandbox.endpoint,
+    cloudDirectory: sandbox.stateDirectory,
     environment,
     stranger: sandbox.newClients(),
     newModel: () => `model-${randomBytes(4).toString('hex')}`,
@@ -112,13 +124,17 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
 }
 
 /** Runs a worker in this process; returns what ends it. */
-export async function runWorker(dependencies: Dependencies, taskQueue: string): Promise<() => Promise<void>> {
-  const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
+export async function runWorker(
+  dependencies: Dependencies,
+  taskQueue: string,
+  addresses: Addresses = providedAddresses(),
+): Promise<() => Promise<void>> {
+  const connection = await NativeConnection.connect({ address: addresses.temporalAddress });
   const worker = await createWorker(dependencies, {
     connection,
     namespace: 'default',
     taskQueue,
-    bundlePath: inject('bundlePath'),
+    bundlePath: addresses.bundlePath,
   });
   const running = worker.run();
   return async () => {

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { inject } from 'vitest';
 import type { TestService } from './service.js';
 
 /** A worker in a process of its own, as in production; `kill` ends it as a power cut would. */
@@ -14,8 +13,8 @@ export async function spawnWorker(service: TestService): Promise<WorkerProcess> 
     env: {
       ...process.env,
       ...service.environment,
-      TEMPORAL_ADDRESS: inject('temporalAddress'),
-      ANNEAL_WORKFLOW_BUNDLE: inject('bundlePath'),
+      TEMPORAL_ADDRESS: service.addresses.temporalAddress,
+      ANNEAL_WORKFLOW_BUNDLE: service.addresses.bundlePath,
       ANNEAL_LOG_LEVEL: 'error',
     },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -35,8 +35,7 @@ const required = {
 } as const;
 
 describe.concurrent('a bad input fails at once as InvalidInput', () => {
-  it.each(workflowTypes)('%s', async (type) => {
-    const path = required[type];
+  it.each(Object.entries(required))('%s', async (type, path) => {
     expect(await refusal(type)).toMatch(/\(input\): found nothing; allowed: one JSON object/);
     expect(await refusal(type, [])).toMatch(/\(input\): found \[\]; allowed: one JSON object/);
     expect(await refusal(type, null)).toMatch(/\(input\): found null; allowed: one JSON object/);
@@ -46,6 +45,16 @@ describe.concurrent('a bad input fails at once as InvalidInput', () => {
     const message = await refusal(type, { [typo]: 'stylist' });
     expect(message).toContain(`${typo}: found an unknown field; allowed: `);
     expect(message).toContain(`Did you mean "${path}"?`);
+  });
+
+  it('sweepOrphans, which needs no input', async () => {
+    expect(await refusal('sweepOrphans', [])).toMatch(/\(input\): found \[\]; allowed: one JSON object/);
+    expect(await refusal('sweepOrphans', null)).toMatch(/\(input\): found null; allowed: one JSON object/);
+    expect(await refusal('sweepOrphans', { delet: true })).toMatch(/delet: .*Did you mean "delete"/);
+    expect(await refusal('sweepOrphans', { graceMinutes: -1 })).toMatch(/graceMinutes: found -1/);
+    expect(await refusal('sweepOrphans', { releaseIdle: true, idleHours: 2 })).toMatch(
+      /releaseIdle: found true; allowed: true only together with "delete": true and "idleHours"/,
+    );
   });
 
   it('names every problem of an input at once', async () => {

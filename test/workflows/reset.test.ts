@@ -39,7 +39,7 @@ async function reset(handle: WorkflowHandle, eventId: HistoryEvent['eventId']): 
 describe.concurrent('a run that is reset while its job trains adopts that job', () => {
   it.each([
     ['to its first task', null],
-    ['to before the lease on the job', 'checkBudget'],
+    ['to before the lease on the job', 'reserveBudget'],
     ['to before the submit', 'submitTrainingJob'],
   ])('%s', async (_point, activity) => {
     const model = service.newModel();

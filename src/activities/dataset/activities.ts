@@ -1,5 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { DatasetManifest } from '../../domain/dataset.js';
+import { Obstacle, PermanentFailure } from '../../domain/failures.js';
 import { datasetPrefix } from '../../domain/names.js';
 import type { Recipe } from '../../domain/recipe.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
@@ -47,9 +48,15 @@ export function createDatasetActivities(dependencies: DatasetDependencies) {
             },
           ),
         () => doing,
-      );
+      ).catch(failAtOnce);
       await registry.recordDataset(author, spec.model, manifest);
       return manifest;
     },
   };
+}
+
+/** Nothing is bought yet: a file that may not be read is told at once, not waited for. */
+function failAtOnce(error: unknown): never {
+  if (!(error instanceof Obstacle) || !['permission', 'credentials'].includes(error.kind)) throw error;
+  throw new PermanentFailure('ProviderRejected', `ProviderRejected: ${error.message}`, [], { cause: error });
 }

@@ -2,21 +2,25 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
+  AbortMultipartUploadCommand,
   type BucketLocationConstraint,
   CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { watchClock } from '../../aws/response-clock.js';
 import { parseObjectUri, parseS3Uri } from '../../aws/s3-uri.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
 import { PermanentFailure } from '../../domain/failures.js';
-import type { ObjectStore } from './object-store.js';
+import type { ObjectInventory, ObjectPage, ObjectStore, UnfinishedUpload } from './object-store.js';
 
 export interface S3ObjectStoreOptions {
   readonly s3: S3Client;
@@ -28,7 +32,7 @@ const smallestPartBytes = 8 * 1024 * 1024;
 const partsLimit = 10_000;
 
 /** Objects in S3. Reads any bucket that the credentials may read. */
-export function createS3ObjectStore({ s3, bucket }: S3ObjectStoreOptions): ObjectStore {
+export function createS3ObjectStore({ s3, bucket }: S3ObjectStoreOptions): ObjectStore & ObjectInventory {
   return {
     bucket,
     ensureBucket: () => ensureBucket(s3, bucket),
@@ -84,6 +88,17 @@ export function createS3ObjectStore({ s3, bucket }: S3ObjectStoreOptions): Objec
         if (!isNotFound(error) && (error as Error).name !== 'NoSuchBucket') {
           throw toFailure(error, `delete ${uri}`);
         }
+      });
+    },
+
+    listPage: (prefixUri, after) => listPage(s3, prefixUri, after),
+
+    listUploads: (prefixUri) => listUploads(s3, prefixUri),
+
+    async abortUpload({ uri, uploadId }) {
+      const command = new AbortMultipartUploadCommand({ ...parseObjectUri(uri), UploadId: uploadId });
+      await s3.send(command).catch((error: unknown) => {
+        if ((error as Error).name !== 'NoSuchUpload') throw toFailure(error, `give up the upload of ${uri}`);
       });
     },
   };
@@ -173,6 +188,40 @@ async function list(s3: S3Client, prefixUri: string): Promise<string[]> {
     throw toFailure(error, `list ${prefixUri}`);
   }
   return uris;
+}
+
+async function listPage(s3: S3Client, prefixUri: string, after: string | null): Promise<ObjectPage> {
+  const { Bucket, Key } = parseS3Uri(prefixUri);
+  const StartAfter = after === null ? undefined : parseS3Uri(after).Key;
+  const command = new ListObjectsV2Command({ Bucket, Prefix: Key, StartAfter });
+  const observedAt = watchClock(command);
+  const { Contents = [], IsTruncated } = await s3.send(command).catch(failing(`list ${prefixUri}`));
+  const objects = Contents.map(({ Key: key, Size, LastModified }) => ({
+    uri: `s3://${Bucket}/${key}`,
+    bytes: Size ?? 0,
+    modifiedAt: (LastModified ?? new Date()).toISOString(),
+  }));
+  return { objects, observedAt: observedAt(), isLast: !IsTruncated };
+}
+
+async function listUploads(
+  s3: S3Client,
+  prefixUri: string,
+): Promise<{ uploads: UnfinishedUpload[]; observedAt: string }> {
+  const { Bucket, Key: Prefix } = parseS3Uri(prefixUri);
+  const uploads: UnfinishedUpload[] = [];
+  let marker: { KeyMarker?: string; UploadIdMarker?: string } = {};
+  for (;;) {
+    const command = new ListMultipartUploadsCommand({ Bucket, Prefix, ...marker });
+    const observedAt = watchClock(command);
+    const page = await s3.send(command).catch(failing(`list the uploads below ${prefixUri}`));
+    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+      if (!Key || !UploadId || !Initiated) continue;
+      uploads.push({ uri: `s3://${Bucket}/${Key}`, uploadId: UploadId, startedAt: Initiated.toISOString() });
+    }
+    if (!page.IsTruncated) return { uploads, observedAt: observedAt() };
+    marker = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+  }
 }
 
 function failing(doing: string): (error: unknown) => never {

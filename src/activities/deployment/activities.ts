@@ -1,17 +1,24 @@
+import { activityInfo } from '@temporalio/activity';
 import type { DeploymentDescription, DeploymentReference } from '../../domain/deployment.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName } from '../../domain/names.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
+import type { Waiting } from '../../domain/waiting.js';
+import type { AdmissionQueue } from '../admission/admission-queue.js';
+import { inTurn, type Purchase } from '../admission/in-turn.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
+import { findSwap, type Placement, placeCandidate, type Swap } from './placement.js';
 
 export interface CreateDeploymentInput {
   readonly spec: ResolvedRunSpec;
   readonly version: ModelVersion;
   readonly name: ResourceName;
   readonly author: Author;
+  /** See `Turn.isPatient`. */
+  readonly isPatient: boolean;
 }
 
 export interface AwaitDeploymentInput {
@@ -21,33 +28,78 @@ export interface AwaitDeploymentInput {
   readonly author: Author;
 }
 
+export interface AwaitSwapInput {
+  readonly deployment: DeploymentReference;
+  /** The model that it was pointed at. */
+  readonly modelId: string;
+  readonly waiting: Waiting;
+}
+
+/** Whether a deployment answers with the model that it was pointed at. */
+export interface SwapReport {
+  readonly serves: boolean;
+  /** For people; null where it serves. */
+  readonly problem: string | null;
+}
+
+export interface DeploymentDependencies {
+  readonly providers: Providers;
+  readonly registry: Registry;
+  readonly admission: AdmissionQueue;
+}
+
 export type DeploymentActivities = ReturnType<typeof createDeploymentActivities>;
 
-export function createDeploymentActivities({
-  providers,
-  registry,
-}: {
-  providers: Providers;
-  registry: Registry;
-}) {
+export function createDeploymentActivities({ providers, registry, admission }: DeploymentDependencies) {
   return {
-    async createDeployment({
-      spec,
-      version,
-      name,
-      author,
-    }: CreateDeploymentInput): Promise<DeploymentReference> {
+    /** Where a candidate is tried; see `Placement`. */
+    async placeCandidate(spec: ResolvedRunSpec, version: ModelVersion): Promise<Placement> {
+      return placeCandidate(registry, providers, spec, version);
+    },
+
+    async findSwap(version: ModelVersion): Promise<Swap | null> {
+      return findSwap(registry, providers, version);
+    },
+
+    /** Creates the deployment, or adopts it; queues where the target has no room for it. */
+    async createDeployment(input: CreateDeploymentInput): Promise<Purchase<DeploymentReference>> {
+      const { spec, version, name, author, isPatient } = input;
       const target = choose(providers.targets, spec.deployment.target, 'deployment.target');
-      return keepAlive(() =>
-        target.create({
-          target: target.name,
-          name: name.name,
-          idempotencyToken: name.idempotencyToken,
-          modelId: version.modelId,
-          tags: ownershipTags({ ...author, model: spec.model, stage: 'deployment' }),
-          settings: spec.deployment.settings,
-        }),
-      );
+      const request = {
+        target: target.name,
+        name: name.name,
+        idempotencyToken: name.idempotencyToken,
+        modelId: version.modelId,
+        tags: ownershipTags({ ...author, model: spec.model, stage: 'deployment' }),
+        settings: spec.deployment.settings,
+      };
+      const queue = `${target.name}/deployment/${version.baseModel}`;
+      const turn = { queue, ticket: name.name, isPatient, waiting: spec.waiting };
+      return inTurn(admission, turn, (isCurrent) => target.create(request, isCurrent));
+    },
+
+    /** Points a deployment at another model; fine when it is on its way there already. */
+    async pointDeployment(deployment: DeploymentReference, modelId: string): Promise<void> {
+      const target = choose(providers.targets, deployment.target, 'deployment.target');
+      await keepAlive(() => target.update(deployment, modelId));
+    },
+
+    /** Returns once a deployment has settled after `pointDeployment`, and says whether it answers as itself. */
+    async awaitSwap({ deployment, modelId, waiting }: AwaitSwapInput): Promise<SwapReport> {
+      const target = choose(providers.targets, deployment.target, 'deployment.target');
+      const description = await keepAlive(() => target.describe(deployment));
+      if (description === null) return { serves: false, problem: `${deployment.name} is gone` };
+      const { status, rawStatus, failureMessage } = description;
+      if (status === 'updating' || status === 'creating') {
+        lookAgain(`${deployment.name} is ${rawStatus}`, waiting);
+      }
+      if (status === 'failed' || description.modelId !== modelId) {
+        // A first look may still see it as it was before.
+        if (isEarly(waiting)) lookAgain(`${deployment.name} is ${rawStatus}, not yet updated`, waiting);
+        const said = failureMessage ?? `it is ${rawStatus} and serves ${description.modelId ?? 'nothing'}`;
+        return { serves: false, problem: `${deployment.name} did not take the model over: ${said}` };
+      }
+      return keepAlive(() => askAfterSwap(providers, deployment));
     },
 
     /** Returns once the deployment answers a question; throws `DeploymentFailed` when it never will. */
@@ -85,6 +137,21 @@ export function createDeploymentActivities({
       return choose(providers.targets, deployment.target, 'deployment.target').describe(deployment);
     },
   };
+}
+
+/** Within the first looks of a wait. */
+function isEarly({ firstMinuteSeconds }: Waiting): boolean {
+  return Date.now() - activityInfo().scheduledTimestampMs < 3 * firstMinuteSeconds * 1000;
+}
+
+async function askAfterSwap(providers: Providers, deployment: DeploymentReference): Promise<SwapReport> {
+  try {
+    await askIfItAnswers(providers, deployment);
+    return { serves: true, problem: null };
+  } catch (error) {
+    if (!(error instanceof PermanentFailure)) throw error;
+    return { serves: false, problem: `${deployment.name} does not answer: ${error.message}` };
+  }
 }
 
 /** A deployment can say that it is ready and still refuse its first questions; only an answer proves it. */

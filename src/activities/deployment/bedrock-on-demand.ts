@@ -4,19 +4,22 @@ import {
   DeleteCustomModelDeploymentCommand,
   GetCustomModelDeploymentCommand,
   type GetCustomModelDeploymentResponse,
+  ListCustomModelDeploymentsCommand,
   UpdateCustomModelDeploymentCommand,
 } from '@aws-sdk/client-bedrock';
 import { z } from 'zod';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { sendDated } from '../../aws/dated-response.js';
 import type { Prices } from '../../aws/prices.js';
-import { isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
 import type {
   DeploymentDescription,
   DeploymentReference,
   DeploymentStatus,
 } from '../../domain/deployment.js';
+import type { OwnedPage } from '../../domain/sweep.js';
+import { listOwnedPage, priceOrNull } from '../sweep/owned-page.js';
 import { parseTargetSettings } from './bedrock-settings.js';
 import type { DeploymentTarget } from './target.js';
 
@@ -34,25 +37,31 @@ const settingsSchema = z.strictObject({});
 export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemandOptions): DeploymentTarget {
   return {
     name: target,
+    trialTarget: null,
 
     resolve: ({ baseModel, settings }) => ({
       settings: parseTargetSettings(settingsSchema, settings),
       usdPerHour: prices.deploymentUsdPerHour(baseModel),
+      units: 1,
+      commitmentUsd: null,
       usdPerThousandInputTokens: prices.usdPerThousandInputTokens(baseModel),
       usdPerThousandOutputTokens: prices.usdPerThousandOutputTokens(baseModel),
     }),
 
-    async create({ name, idempotencyToken, modelId, tags }) {
+    async create({ name, idempotencyToken, modelId, tags, settings }, isCurrent = () => true) {
+      const requestHash = hashRequest({ modelId, settings });
       const deploymentId = await adoptOrCreate(bedrock, {
         kind: 'deployment',
         name,
         idempotencyToken,
+        requestHash,
+        isCurrent,
         find: async () => (await get(bedrock, name))?.output.customModelDeploymentArn ?? null,
         create: async () => {
           const command = new CreateCustomModelDeploymentCommand({
             modelDeploymentName: name,
             modelArn: modelId,
-            tags: toBedrockTags(tags, idempotencyToken),
+            tags: toBedrockTags(tags, { idempotencyToken, requestHash }),
             clientRequestToken: toClientRequestToken(idempotencyToken),
           });
           return (await bedrock.send(command)).customModelDeploymentArn as string;
@@ -87,6 +96,8 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
         if (!isNotFound(error)) throw toFailure(error, `delete deployment ${name}`);
       });
     },
+
+    listOwned: (page) => listOwned(bedrock, prices, page),
   };
 }
 
@@ -131,6 +142,26 @@ async function describe(
 function isServing({ modelArn, updateDetails }: GetCustomModelDeploymentResponse, modelId: string): boolean {
   if (updateDetails?.updateStatus === 'Updating') return updateDetails.modelArn === modelId;
   return modelArn === modelId;
+}
+
+function listOwned(bedrock: BedrockClient, prices: Prices, page: string | null): Promise<OwnedPage> {
+  const command = new ListCustomModelDeploymentsCommand({ maxResults: 100, nextToken: page ?? undefined });
+  // The list names no base model; the price is one for all of them.
+  const usdPerHour = priceOrNull(() => prices.deploymentUsdPerHour('*'));
+  const send = async () => {
+    const { modelDeploymentSummaries = [], nextToken } = await bedrock.send(command);
+    const resources = modelDeploymentSummaries.map((listed) => ({
+      kind: 'deployment' as const,
+      provider: target,
+      name: listed.customModelDeploymentName ?? '',
+      id: listed.customModelDeploymentArn ?? '',
+      createdAt: listed.createdAt?.toISOString() ?? null,
+      usdPerHour,
+      settings: {},
+    }));
+    return { resources, next: nextToken ?? null };
+  };
+  return listOwnedPage(bedrock, command, send, 'list deployments');
 }
 
 async function findOurs(bedrock: BedrockClient, name: string): Promise<DeploymentReference | null> {

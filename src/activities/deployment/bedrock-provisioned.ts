@@ -4,13 +4,15 @@ import {
   DeleteProvisionedModelThroughputCommand,
   GetProvisionedModelThroughputCommand,
   type GetProvisionedModelThroughputResponse,
+  ListProvisionedModelThroughputsCommand,
+  type ProvisionedModelSummary,
   UpdateProvisionedModelThroughputCommand,
 } from '@aws-sdk/client-bedrock';
 import { z } from 'zod';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { sendDated } from '../../aws/dated-response.js';
 import type { Prices } from '../../aws/prices.js';
-import { isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
 import type {
   DeploymentDescription,
@@ -18,6 +20,8 @@ import type {
   DeploymentRequest,
   DeploymentStatus,
 } from '../../domain/deployment.js';
+import type { OwnedPage } from '../../domain/sweep.js';
+import { baseModelOf, listOwnedPage, priceOrNull } from '../sweep/owned-page.js';
 import { parseTargetSettings } from './bedrock-settings.js';
 import type { DeploymentTarget } from './target.js';
 
@@ -28,23 +32,14 @@ export interface BedrockProvisionedOptions {
 
 const target = 'bedrock-provisioned';
 
-const settingsSchema = z
-  .strictObject({
-    modelUnits: z.number().int().min(1).default(1),
-    /** A commitment bills for the whole term and cannot be ended early. */
-    commitmentDuration: z.enum(['OneMonth', 'SixMonths']).optional(),
-    commitmentApproved: z.boolean().optional(),
-  })
-  .superRefine(({ commitmentDuration, commitmentApproved }, context) => {
-    if (!commitmentDuration || commitmentApproved === true) return;
-    context.addIssue({
-      code: 'custom',
-      path: ['commitmentDuration'],
-      input: commitmentDuration,
-      message:
-        'no commitment; one cannot be ended before its term and is bought only with "commitmentApproved": true beside it',
-    });
-  });
+const settingsSchema = z.strictObject({
+  modelUnits: z.number().int().min(1).default(1),
+  /** A commitment bills for the whole term and cannot be ended early; runs that buy one ask a person first. */
+  commitmentDuration: z.enum(['OneMonth', 'SixMonths']).optional(),
+});
+
+/** The longest that such terms are: one month and six months of the calendar. */
+const termHours = { OneMonth: 31 * 24, SixMonths: 184 * 24 } as const;
 
 /** Provisioned model throughput on Amazon Bedrock: billed by the hour for as long as it exists. */
 export function createBedrockProvisionedTarget({
@@ -53,29 +48,36 @@ export function createBedrockProvisionedTarget({
 }: BedrockProvisionedOptions): DeploymentTarget {
   return {
     name: target,
+    trialTarget: 'bedrock-on-demand',
 
     resolve({ baseModel, settings }) {
       const resolved = parseTargetSettings(settingsSchema, settings);
-      const unitUsdPerHour = prices.modelUnitUsdPerHour(baseModel, resolved.commitmentDuration ?? 'none');
+      const { modelUnits, commitmentDuration } = resolved;
+      const usdPerHour = modelUnits * prices.modelUnitUsdPerHour(baseModel, commitmentDuration ?? 'none');
       return {
         settings: resolved,
-        usdPerHour: unitUsdPerHour * resolved.modelUnits,
+        usdPerHour,
+        units: modelUnits,
+        commitmentUsd: commitmentDuration ? usdPerHour * termHours[commitmentDuration] : null,
         usdPerThousandInputTokens: 0,
         usdPerThousandOutputTokens: 0,
       };
     },
 
-    async create(request) {
+    async create(request, isCurrent = () => true) {
       const { name, idempotencyToken } = request;
       // Checked again here, because what is bought must not depend on who filled in the request.
       const settings = parseTargetSettings(settingsSchema, request.settings);
+      const requestHash = hashRequest({ modelId: request.modelId, settings });
       const deploymentId = await adoptOrCreate(bedrock, {
         kind: 'provisioned throughput',
         name,
         idempotencyToken,
+        requestHash,
+        isCurrent,
         find: async () => (await get(bedrock, name))?.output.provisionedModelArn ?? null,
         create: async () =>
-          (await bedrock.send(toCreateCommand(request, settings))).provisionedModelArn as string,
+          (await bedrock.send(toCreateCommand(request, settings, requestHash))).provisionedModelArn as string,
       });
       return { target, name, deploymentId };
     },
@@ -104,6 +106,8 @@ export function createBedrockProvisionedTarget({
         if (!isNotFound(error)) throw toFailure(error, `delete provisioned throughput ${name}`);
       });
     },
+
+    listOwned: (page) => listOwned(bedrock, prices, page),
   };
 }
 
@@ -130,13 +134,14 @@ export function mapBedrockThroughputStatus(
 function toCreateCommand(
   request: DeploymentRequest,
   settings: z.infer<typeof settingsSchema>,
+  requestHash: string,
 ): CreateProvisionedModelThroughputCommand {
   return new CreateProvisionedModelThroughputCommand({
     provisionedModelName: request.name,
     modelId: request.modelId,
     modelUnits: settings.modelUnits,
     commitmentDuration: settings.commitmentDuration,
-    tags: toBedrockTags(request.tags, request.idempotencyToken),
+    tags: toBedrockTags(request.tags, { ...request, requestHash }),
     clientRequestToken: toClientRequestToken(request.idempotencyToken),
   });
 }
@@ -155,6 +160,38 @@ async function describe(
     modelId: output.modelArn ?? null,
     createdAt: output.creationTime?.toISOString() ?? null,
     observedAt,
+  };
+}
+
+function listOwned(bedrock: BedrockClient, prices: Prices, page: string | null): Promise<OwnedPage> {
+  const command = new ListProvisionedModelThroughputsCommand({
+    maxResults: 100,
+    nextToken: page ?? undefined,
+  });
+  const send = async () => {
+    const { provisionedModelSummaries = [], nextToken } = await bedrock.send(command);
+    return {
+      resources: provisionedModelSummaries.map((listed) => toOwned(prices, listed)),
+      next: nextToken ?? null,
+    };
+  };
+  return listOwnedPage(bedrock, command, send, 'list provisioned throughputs');
+}
+
+/** The settings are what would buy the same again; a commitment is never among them. */
+function toOwned(prices: Prices, listed: ProvisionedModelSummary) {
+  const modelUnits = listed.modelUnits ?? 1;
+  const baseModel = baseModelOf(listed.foundationModelArn);
+  return {
+    kind: 'deployment' as const,
+    provider: target,
+    name: listed.provisionedModelName ?? '',
+    id: listed.provisionedModelArn ?? '',
+    createdAt: listed.creationTime?.toISOString() ?? null,
+    usdPerHour: priceOrNull(
+      () => modelUnits * prices.modelUnitUsdPerHour(baseModel, listed.commitmentDuration ?? 'none'),
+    ),
+    settings: { modelUnits },
   };
 }
 

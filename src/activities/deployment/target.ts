@@ -3,6 +3,7 @@ import type {
   DeploymentReference,
   DeploymentRequest,
 } from '../../domain/deployment.js';
+import type { OwnedPage } from '../../domain/sweep.js';
 
 /**
  * Where a model is served. Same rules as a training provider: one vendor, no waiting, permanent failures
@@ -10,18 +11,31 @@ import type {
  */
 export interface DeploymentTarget {
   readonly name: string;
+  /**
+   * The target on which a candidate is tried before it replaces a champion in place; null where trying costs
+   * nothing by the hour and every version may keep a deployment of its own.
+   */
+  readonly trialTarget: string | null;
 
   /** Fills in and checks target settings, and prices them. Throws `PermanentFailure('InvalidInput')`. */
   resolve(input: { baseModel: string; settings: Readonly<Record<string, unknown>> }): {
     settings: Record<string, unknown>;
     usdPerHour: number;
+    /** Units that `usdPerHour` is for; 1 where the target knows none. */
+    units: number;
+    /** The whole term's price where the settings buy a commitment, which cannot be ended early; else null. */
+    commitmentUsd: number | null;
     /** US dollars per 1,000 tokens in and out when invoked; zero where the hour covers it. */
     usdPerThousandInputTokens: number;
     usdPerThousandOutputTokens: number;
   };
 
-  /** Creates the deployment or adopts our own of the same name; a stranger's name is a `Conflict`. */
-  create(request: DeploymentRequest): Promise<DeploymentReference>;
+  /**
+   * Creates the deployment, or adopts the one that this request created; a stranger's name is a `Conflict`.
+   * Sends no create once `isCurrent` says that another attempt may be at work. Throws `Obstacle` where quota,
+   * capacity or a permission is missing.
+   */
+  create(request: DeploymentRequest, isCurrent?: () => boolean): Promise<DeploymentReference>;
 
   /** Finds a deployment by its name; null when there is none. */
   find(name: string): Promise<DeploymentReference | null>;
@@ -34,4 +48,7 @@ export interface DeploymentTarget {
 
   /** Deletes by name. Succeeds when it is gone already or never existed. Does not wait until it is gone. */
   delete(name: string): Promise<void>;
+
+  /** One page of what carries Anneal's tags on this target; `page` is the last one's `next`. */
+  listOwned(page: string | null): Promise<OwnedPage>;
 }

@@ -1,4 +1,4 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal, getClient } from '@temporalio/activity';
 import type { Turn } from '../../domain/dataset.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { JsonObject } from '../../domain/json.js';
@@ -6,6 +6,7 @@ import type { Recipe } from '../../domain/recipe.js';
 import type { InferSpec } from '../../domain/run-spec.js';
 import { choose, type Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
+import type { DeploymentUsage } from '../usage/deployment-usage.js';
 import { type AnswerSource, type CheckedAnswer, checkAnswer, fallback } from './answer.js';
 import type { ModelAnswer } from './client.js';
 
@@ -23,6 +24,8 @@ export interface PreparedRequest {
   readonly turns: readonly Turn[];
   readonly context: JsonObject;
   readonly cloud: string;
+  /** There is a champion, and no deployment that serves it. */
+  readonly isAsleep?: boolean;
 }
 
 /** What `infer` returns. */
@@ -49,11 +52,12 @@ export interface InferenceDependencies {
   readonly recipes: ReadonlyMap<string, Recipe>;
   readonly providers: Providers;
   readonly registry: Registry;
+  readonly usage: DeploymentUsage;
   readonly cloud: string;
 }
 
 export function createInferenceActivities(dependencies: InferenceDependencies) {
-  const { recipes, providers, registry, cloud } = dependencies;
+  const { recipes, providers, registry, usage, cloud } = dependencies;
   const inferenceOf = (name: string) => {
     const { inference } = choose(recipes, name, 'recipe');
     if (inference) return inference;
@@ -78,12 +82,14 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
         turns,
         context,
         cloud,
+        isAsleep: spec.serve !== 'base' && champion !== null && champion.deployment === null,
       };
     },
 
     async askModel(prepared: PreparedRequest, extraTurns: readonly Turn[]): Promise<ModelAnswer> {
       const { served } = prepared;
       if (!served) throw new PermanentFailure('InvalidInput', `Nothing serves model "${prepared.model}".`);
+      if (prepared.version !== null) usage.note(served.modelId);
       return choose(providers.inference, served.target, 'deployment.target').ask(
         {
           modelId: served.modelId,
@@ -94,6 +100,21 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
         },
         cancellationSignal(),
       );
+    },
+
+    /** Has `deploy` bring a sleeping champion back as it was; one start, however many requests ask for it. */
+    async wakeChampion({ model, version }: PreparedRequest): Promise<string> {
+      const workflowId = `deploy/${model}`;
+      const release = version === null ? null : await usage.lastRelease(model, version);
+      const deployment = release && { target: release.target, settings: release.settings };
+      await getClient().workflow.start('deploy', {
+        workflowId,
+        taskQueue: activityInfo().taskQueue,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [{ model, version, ...(deployment && { deployment }) }],
+        staticSummary: `Wake ${model} version ${version}`,
+      });
+      return workflowId;
     },
 
     async checkModelAnswer(prepared: PreparedRequest, answer: string): Promise<CheckedAnswer> {

@@ -1,6 +1,7 @@
 import { ApplicationFailure, activityInfo, getClient } from '@temporalio/activity';
 import {
   WithStartWorkflowOperation,
+  WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
@@ -13,9 +14,12 @@ import {
   type LeaseView,
   leaseWorkflowId,
   type ModelHolder,
+  sameHolder,
   type WorkflowHolder,
 } from '../../domain/lease.js';
-import { defaultWaiting } from '../../domain/waiting.js';
+import { formatUsd } from '../../domain/money.js';
+import type { RunResult } from '../../domain/run-state.js';
+import { defaultWaiting, type Waiting } from '../../domain/waiting.js';
 import {
   acquireUpdate,
   handOverUpdate,
@@ -24,9 +28,13 @@ import {
   recheckSignal,
   releaseUpdate,
 } from '../../workflows/messages.js';
+import type { AdmissionQueue } from '../admission/admission-queue.js';
+import type { Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
 import type { ResourceRemover } from './remover.js';
+import { restoreChampion } from './restore-champion.js';
+import { leaseSearchAttributes } from './search-attributes.js';
 
 /** The workflow's signature; its code belongs to the other side of the sandbox. */
 type LeaseResource = (input: LeaseResourceInput) => Promise<ReleaseReport>;
@@ -34,30 +42,58 @@ type LeaseResource = (input: LeaseResourceInput) => Promise<ReleaseReport>;
 export interface LeaseDependencies {
   readonly registry: Registry;
   readonly remover: ResourceRemover;
+  readonly providers: Providers;
+  readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
+  readonly lookAgainSeconds: number;
+  readonly searchAttributes: boolean;
 }
 
 export type LeaseActivities = ReturnType<typeof createLeaseActivities>;
 
-export function createLeaseActivities({ registry, remover, watchSeconds }: LeaseDependencies) {
+export function createLeaseActivities(dependencies: LeaseDependencies) {
+  const { registry, remover, admission, watchSeconds } = dependencies;
   return {
     /** Starts the resource's lease, or finds it, and makes `holder` its holder; a stranger's is a `Conflict`. */
     async acquireLease(resource: LeasedResource, holder: LeaseHolder): Promise<LeaseView> {
       try {
-        return await acquire(resource, holder);
+        return await acquire(resource, holder, dependencies);
       } catch (error) {
         throw await explainRefusal(resource, error);
       }
     },
 
+    /** As `acquireLease`, but waits for as long as another run holds it. */
+    async awaitLease(resource: LeasedResource, holder: LeaseHolder, waiting: Waiting): Promise<LeaseView> {
+      try {
+        return await acquire(resource, holder, dependencies);
+      } catch (error) {
+        const refusal = await explainRefusal(resource, error);
+        if (!isConflict(refusal)) throw refusal;
+        return lookAgain(await describeHolderOf(resource), waiting);
+      }
+    },
+
+    /** As `acquireLease`, but answers with the holder, which may be somebody else. */
+    async claimLease(resource: LeasedResource, holder: LeaseHolder): Promise<LeaseHolder> {
+      try {
+        return (await acquire(resource, holder, dependencies)).holder ?? holder;
+      } catch (error) {
+        const refusal = await explainRefusal(resource, error);
+        const other = isConflict(refusal) ? await findHolder(resource) : null;
+        if (other === null) throw refusal;
+        return other;
+      }
+    },
+
+    /** What a run that somebody joined came to, once it has ended; its failure is a `Conflict`. */
+    async awaitResultOf(holder: WorkflowHolder, waiting: Waiting): Promise<RunResult> {
+      if ((await whyGone(holder)) === null) lookAgain(`${describeHolder(holder)} is running`, waiting);
+      return resultOf(holder);
+    },
+
     async handOverLease(resource: LeasedResource, from: LeaseHolder, to: LeaseHolder): Promise<LeaseView> {
-      return getClient()
-        .workflow.getHandle(leaseWorkflowId(resource))
-        .executeUpdate(handOverUpdate, {
-          args: [{ from, to }],
-          updateId: `handOver/${updateKey(from)}/${updateKey(to)}`,
-        })
-        .catch(rethrowRefusal);
+      return handOver(resource, from, to);
     },
 
     /** Has the lease delete its resource, and waits until it is gone. Fine when there is no such lease. */
@@ -104,37 +140,102 @@ export function createLeaseActivities({ registry, remover, watchSeconds }: Lease
     },
 
     async removeResource(resource: LeasedResource): Promise<void> {
+      await admission.leave(resource.name);
       await retryably(() => remover.remove(resource));
     },
+
+    /** A run that vanished may have left a swap half done: the champion gets its deployment back. */
+    async settleVanishedRun({ model }: LeasedResource, _holder: WorkflowHolder): Promise<void> {
+      const deployment = await retryably(() => keepAlive(() => restoreChampion(dependencies, model)));
+      if (deployment) await handOverToChampion(deployment.lease, deployment.champion);
+    },
   };
+}
 
-  async function acquire(resource: LeasedResource, holder: LeaseHolder): Promise<LeaseView> {
-    const input: LeaseResourceInput = { resource };
-    return getClient().workflow.executeUpdateWithStart(acquireUpdate, {
-      args: [holder],
-      startWorkflowOperation: new WithStartWorkflowOperation<LeaseResource>('leaseResource', {
-        workflowId: leaseWorkflowId(resource),
-        taskQueue: activityInfo().taskQueue,
-        args: [input],
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        staticSummary: `Lease on ${resource.kind} ${resource.name}`,
-        staticDetails: `Owns ${resource.kind} \`${resource.name}\`${resource.provider ? ` at ${resource.provider}` : ''} for ${describeHolder(holder)}; deletes what the holder leaves behind.`,
-      }),
-    });
-  }
+async function acquire(
+  resource: LeasedResource,
+  holder: LeaseHolder,
+  { lookAgainSeconds, searchAttributes }: LeaseDependencies,
+): Promise<LeaseView> {
+  const input: LeaseResourceInput = { resource, lookAgainSeconds, held: null };
+  return getClient().workflow.executeUpdateWithStart(acquireUpdate, {
+    args: [holder],
+    startWorkflowOperation: new WithStartWorkflowOperation<LeaseResource>('leaseResource', {
+      workflowId: leaseWorkflowId(resource),
+      taskQueue: activityInfo().taskQueue,
+      args: [input],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      staticSummary: `Lease on ${resource.kind} ${resource.name}, ${formatUsd(resource.usdPerHour)} an hour`,
+      staticDetails: `Owns ${resource.kind} \`${resource.name}\`${resource.provider ? ` at ${resource.provider}` : ''} for ${describeHolder(holder)}; deletes what the holder leaves behind.`,
+      ...(searchAttributes && { typedSearchAttributes: leaseSearchAttributes(resource) }),
+    }),
+  });
+}
 
-  /** A dead holder looks alive until the lease's next look: have it look now, and try again. */
-  async function explainRefusal(resource: LeasedResource, error: unknown): Promise<unknown> {
-    const refusal = refusalOf(error);
-    if (refusal?.type !== 'Conflict') return refusal ?? error;
-    const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
-    const view = await handle.query(leaseQuery);
-    if (view.holder?.kind === 'workflow' && (await whyGone(view.holder)) !== null) {
-      await handle.signal(recheckSignal);
-      return ApplicationFailure.retryable(`The lease on ${resource.name} is being freed`, 'LeaseClosing');
-    }
-    return ApplicationFailure.nonRetryable(refusal.message, 'Conflict');
+/** A dead holder looks alive until the lease's next look: have it look now, and try again. */
+async function explainRefusal(resource: LeasedResource, error: unknown): Promise<unknown> {
+  const refusal = refusalOf(error);
+  if (refusal?.type !== 'Conflict') return refusal ?? error;
+  const holder = await findHolder(resource);
+  if (holder?.kind === 'workflow' && (await whyGone(holder)) !== null) {
+    await getClient().workflow.getHandle(leaseWorkflowId(resource)).signal(recheckSignal);
+    return ApplicationFailure.retryable(`The lease on ${resource.name} is being freed`, 'LeaseClosing');
   }
+  return ApplicationFailure.nonRetryable(refusal.message, 'Conflict');
+}
+
+function isConflict(refusal: unknown): boolean {
+  return (
+    refusal instanceof ApplicationFailure && refusal.type === 'Conflict' && refusal.nonRetryable === true
+  );
+}
+
+async function resultOf(holder: WorkflowHolder): Promise<RunResult> {
+  const handle = getClient().workflow.getHandle(holder.workflowId, undefined, {
+    firstExecutionRunId: holder.firstRunId,
+  });
+  try {
+    return (await handle.result()) as RunResult;
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const reason = error.cause?.message ?? error.message;
+    throw new PermanentFailure(
+      'Conflict',
+      `Conflict: ${describeHolder(holder)}, which was joined: ${reason}`,
+    );
+  }
+}
+
+async function findHolder(resource: LeasedResource): Promise<LeaseHolder | null> {
+  const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
+  try {
+    return (await handle.query(leaseQuery)).holder;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+async function describeHolderOf(resource: LeasedResource): Promise<string> {
+  const holder = await findHolder(resource);
+  return `${resource.kind} ${resource.name} is held by ${holder ? describeHolder(holder) : 'somebody else'}`;
+}
+
+/** After a swap that was cut short the lease may still name the version that served before. */
+async function handOverToChampion(resource: LeasedResource, champion: ModelHolder): Promise<void> {
+  const from = await findHolder(resource);
+  if (from?.kind !== 'model-version' || sameHolder(from, champion)) return;
+  await handOver(resource, from, champion);
+}
+
+async function handOver(resource: LeasedResource, from: LeaseHolder, to: LeaseHolder): Promise<LeaseView> {
+  return getClient()
+    .workflow.getHandle(leaseWorkflowId(resource))
+    .executeUpdate(handOverUpdate, {
+      args: [{ from, to }],
+      updateId: `handOver/${updateKey(from)}/${updateKey(to)}`,
+    })
+    .catch(rethrowRefusal);
 }
 
 /** A delete is never given up: what no retry can mend today, such as a missing permission, people mend. */

@@ -12,6 +12,8 @@ export interface PromoteInput {
   readonly action: 'promote' | 'rollback';
   readonly by: string;
   readonly notes: string;
+  /** The champion's deployment serves the version by now, and becomes its own. */
+  readonly inheritsDeployment: boolean;
   readonly author: Author;
 }
 
@@ -44,8 +46,9 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
 
   return {
     async promoteVersion(input: PromoteInput): Promise<Promotion> {
-      const { model, version, action, by, notes, author } = input;
-      const moved = await registry.promote(author, { model, version, action, deployedBy: by, notes });
+      const { model, version, action, by, notes, inheritsDeployment, author } = input;
+      const move = { model, version, action, deployedBy: by, notes, inheritsDeployment };
+      const moved = await registry.promote(author, move);
       const versions = await registry.versions(model);
       const standby = versions.find((candidate) => candidate.version === moved.previousChampion) ?? null;
       return {

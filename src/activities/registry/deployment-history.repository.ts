@@ -55,8 +55,11 @@ export async function findOwnEvent(
   return row ? toDeploymentEvent(row) : null;
 }
 
-/** Whether a version was ever recorded as served by a deployment of this name. */
-export async function wasDeployed(
+/**
+ * Whether the latest that the history says about a version's deployment of this name is that it was deployed.
+ * One that was taken back may be created and recorded again: a reset run gives it the same name.
+ */
+export async function isDeployed(
   database: Kysely<Database>,
   model: string,
   version: number,
@@ -64,15 +67,16 @@ export async function wasDeployed(
 ): Promise<boolean> {
   const row = await database
     .selectFrom('deployment_history')
-    .select('id')
+    .select('action')
     .where('model', '=', model)
     .where('version', '=', version)
-    .where('action', '=', 'deploy')
+    .where('action', 'in', ['deploy', 'undeploy', 'reject', 'teardown'])
     .where((expression) =>
       expression(expression.ref('deployment_config', '->>').key('name'), '=', deploymentName),
     )
+    .orderBy('id', 'desc')
     .executeTakeFirst();
-  return row !== undefined;
+  return row?.action === 'deploy';
 }
 
 /** Oldest first; with `until`, only what had happened by then. */

@@ -1,9 +1,10 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '../../database/database.js';
 import { PermanentFailure } from '../../domain/failures.js';
+import type { ModelVersion } from '../../domain/model-version.js';
 import { lockChampion, moveChampion } from './alias.repository.js';
 import { appendEvent, findOwnEvent, listEvents } from './deployment-history.repository.js';
-import { requireVersion, setStatus } from './model-version.repository.js';
+import { requireVersion, setDeployment, setStatus } from './model-version.repository.js';
 import type { Author, Registry } from './registry.js';
 
 type Move = Parameters<Registry['promote']>[1];
@@ -35,6 +36,9 @@ export async function promote(
     throw conflict(move, champion, `it is ${target.status}; deploy and validate it again first`);
   }
 
+  const deployment = move.inheritsDeployment
+    ? await inheritDeployment(transaction, move, champion)
+    : target.deployment;
   if (champion !== null) await setStatus(transaction, model, champion, 'previous');
   await setStatus(transaction, model, version, 'champion');
   await moveChampion(transaction, author, model, version);
@@ -43,11 +47,27 @@ export async function promote(
     version,
     action,
     previousVersion: champion,
-    deployment: target.deployment,
+    deployment,
     deployedBy: move.deployedBy,
     notes: move.notes,
   });
   return { champion: version, previousChampion: champion };
+}
+
+/** In one transaction, so that a deployment never belongs to two versions, or to none. */
+async function inheritDeployment(
+  transaction: Transaction<Database>,
+  move: Move,
+  champion: number | null,
+): Promise<ModelVersion['deployment']> {
+  const { model, version } = move;
+  const inherited = champion === null ? null : await requireVersion(transaction, model, champion);
+  if (!inherited?.deployment) {
+    throw conflict(move, champion, 'the champion has no deployment to take over');
+  }
+  await setDeployment(transaction, model, inherited.version, null);
+  await setDeployment(transaction, model, version, inherited.deployment);
+  return inherited.deployment;
 }
 
 /** Who served before the latest move of the alias. */

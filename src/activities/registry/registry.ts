@@ -66,7 +66,8 @@ export interface Registry {
   /**
    * Moves the alias `champion` in one transaction and appends to the history: the old champion becomes
    * `previous`. Promoting the champion again changes nothing. `expectedChampion`, where given, refuses with
-   * `PermanentFailure('Conflict')` if somebody else moved the alias in the meantime.
+   * `PermanentFailure('Conflict')` if somebody else moved the alias in the meantime. With
+   * `inheritsDeployment` the old champion's deployment, which serves `version` by now, becomes its own.
    */
   promote(
     author: Author,
@@ -75,6 +76,7 @@ export interface Registry {
       version: number;
       action: Extract<DeploymentAction, 'promote' | 'rollback'>;
       expectedChampion?: number | null;
+      inheritsDeployment?: boolean;
       deployedBy: string;
       notes: string;
     },

@@ -1,10 +1,7 @@
-import type { DatasetManifest } from '../../domain/dataset.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
-import { type CostEstimate, formatUsd } from '../../domain/money.js';
 import type { ResolvedRunSpec, RunSpec, VersionSpec } from '../../domain/run-spec.js';
 import type { Registry } from '../registry/registry.js';
-import { estimateCost } from './estimate.js';
 import { type ResolveDependencies, type RunIdentity, resolveRunSpec } from './resolve.js';
 
 export interface ResolvedVersion {
@@ -36,6 +33,7 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
           deployment:
             input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
           validation: input.validation,
+          onRunning: input.onRunning,
           waiting: input.waiting,
           deadlines: input.deadlines,
         },
@@ -43,17 +41,6 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
         dependencies,
       );
       return { spec, version };
-    },
-
-    async checkBudget(spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<CostEstimate> {
-      const estimate = estimateCost(spec, dataset);
-      if (estimate.totalUsd <= spec.budgetUsd) return estimate;
-      const parts = estimate.items.map(({ what, usd }) => `${what} ${formatUsd(usd)}`).join('; ');
-      throw new PermanentFailure(
-        'BudgetExceeded',
-        `BudgetExceeded: the estimate of ${formatUsd(estimate.totalUsd)} is above budgetUsd ${formatUsd(spec.budgetUsd)} (${parts}). Nothing was bought. Raise budgetUsd, or train on fewer records or epochs.`,
-        [estimate],
-      );
     },
   };
 }

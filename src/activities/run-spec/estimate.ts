@@ -1,40 +1,85 @@
 import type { DatasetManifest } from '../../domain/dataset.js';
-import { type CostEstimate, inferenceUsd, totalUsd, trainingUsd } from '../../domain/money.js';
+import {
+  type CostEstimate,
+  type CostItem,
+  formatPrice,
+  formatUsd,
+  inferenceUsd,
+  totalUsd,
+  trainingUsd,
+} from '../../domain/money.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 
 /** An hourly deployment is expected to live this long while a candidate is validated. */
 const candidateHours = 1;
 /** Tokens that a validation question and its answer are expected to have, above the dataset's own average. */
 const answerAllowanceTokens = 60;
+const hoursPerMonth = 730;
 
-/** What a run is expected to cost: training by token and epoch, the deployment's hour, the questions asked. */
-export function estimateCost(
-  spec: ResolvedRunSpec,
-  dataset: Pick<DatasetManifest, 'trainingTokens' | 'training'>,
-): CostEstimate {
-  const { prices } = spec;
-  const tokensPerRecord = dataset.trainingTokens / Math.max(1, dataset.training.records);
+type Spec = Pick<ResolvedRunSpec, 'deployment' | 'prices' | 'validation'>;
+type Dataset = Pick<DatasetManifest, 'trainingTokens' | 'training'>;
+
+/**
+ * What a run is expected to cost: training by token and epoch, the deployment's hour or a commitment's whole
+ * term, the questions asked; beside it, what goes on costing money every month once the version is champion.
+ * Without a dataset: a version that exists already is deployed, and nothing else.
+ */
+export function estimateCost(spec: Spec, dataset: Dataset | null): CostEstimate {
   const items = [
+    ...(dataset ? [trainingItem(spec, dataset)] : []),
+    deploymentItem(spec),
+    ...(dataset ? [validationItem(spec, dataset)] : []),
+  ];
+  return { items, totalUsd: totalUsd(items), monthly: monthlyItems(spec) };
+}
+
+function trainingItem({ prices }: Spec, { trainingTokens }: Dataset): CostItem {
+  const { epochs, usdPerThousandTrainingTokens } = prices;
+  return {
+    what: `training: ${trainingTokens} tokens × ${epochs} epochs × ${formatPrice(usdPerThousandTrainingTokens)} per 1,000`,
+    usd: trainingUsd({ tokens: trainingTokens, epochs, usdPerThousandTokens: usdPerThousandTrainingTokens }),
+  };
+}
+
+function deploymentItem({ deployment, prices }: Spec): CostItem {
+  const { commitmentUsd, deploymentUsdPerHour: usdPerHour, deploymentUnits: units } = prices;
+  const unitPrice = `${units} ${units === 1 ? 'unit' : 'units'} × ${formatPrice(usdPerHour / units)} on ${deployment.target}`;
+  if (commitmentUsd === null) {
+    return {
+      what: `deployment: ${candidateHours} h × ${unitPrice}`,
+      usd: usdPerHour * candidateHours,
+    };
+  }
+  const hours = Math.round(commitmentUsd / usdPerHour);
+  return { what: `commitment: the whole term, ${hours} h × ${unitPrice}`, usd: commitmentUsd };
+}
+
+function validationItem({ prices, validation }: Spec, { trainingTokens, training }: Dataset): CostItem {
+  const { samples } = validation;
+  const { usdPerThousandInputTokens, usdPerThousandOutputTokens } = prices;
+  const tokensPerRecord = trainingTokens / Math.max(1, training.records);
+  const inputTokens = Math.ceil(tokensPerRecord);
+  const outputTokens = Math.ceil(tokensPerRecord / 3 + answerAllowanceTokens);
+  return {
+    what: `validation: ${samples} questions × (${inputTokens} tokens × ${formatPrice(usdPerThousandInputTokens)} + ${outputTokens} × ${formatPrice(usdPerThousandOutputTokens)}) per 1,000`,
+    usd: inferenceUsd({
+      inputTokens: inputTokens * samples,
+      outputTokens: outputTokens * samples,
+      ...prices,
+    }),
+  };
+}
+
+/** Not part of the run: what its model bills for as long as it is kept. */
+function monthlyItems({ deployment, prices }: Spec): CostItem[] {
+  const { modelStorageUsdPerHour, deploymentUsdPerHour, commitmentUsd } = prices;
+  const storage = { what: 'the trained model, stored', usd: modelStorageUsdPerHour * hoursPerMonth };
+  if (deploymentUsdPerHour === 0 || commitmentUsd !== null) return [storage];
+  return [
+    storage,
     {
-      what: `training: ${dataset.trainingTokens} tokens × ${prices.epochs} epochs`,
-      usd: trainingUsd({
-        tokens: dataset.trainingTokens,
-        epochs: prices.epochs,
-        usdPerThousandTokens: prices.usdPerThousandTrainingTokens,
-      }),
-    },
-    {
-      what: `deployment: ${candidateHours} h on ${spec.deployment.target}`,
-      usd: prices.deploymentUsdPerHour * candidateHours,
-    },
-    {
-      what: `validation: ${spec.validation.samples} questions`,
-      usd: inferenceUsd({
-        inputTokens: tokensPerRecord * spec.validation.samples,
-        outputTokens: (tokensPerRecord / 3 + answerAllowanceTokens) * spec.validation.samples,
-        ...prices,
-      }),
+      what: `the deployment on ${deployment.target}: ${hoursPerMonth} h × ${formatUsd(deploymentUsdPerHour)}`,
+      usd: deploymentUsdPerHour * hoursPerMonth,
     },
   ];
-  return { items, totalUsd: totalUsd(items) };
 }

@@ -17,6 +17,7 @@ export interface ResolveDependencies {
   readonly cloud: string;
   readonly bucket: string;
   readonly waiting: Waiting;
+  readonly searchAttributes: boolean;
 }
 
 /** Who runs: the workflow's ID and the run ID that survives a reset. */
@@ -65,6 +66,7 @@ export function resolveRunSpec(
     run: { key: runKey(identity), bucket: dependencies.bucket },
     prices: { ...trainingPrices, ...servingPrices },
     cloud: dependencies.cloud,
+    searchAttributes: dependencies.searchAttributes,
     origin: origins(input, recipe),
   };
 }
@@ -92,14 +94,14 @@ function resolveTraining(input: RunSpec, recipe: Recipe, providers: Providers) {
 
 function resolveDeployment(input: RunSpec, recipe: Recipe, baseModel: string, providers: Providers) {
   const target = input.deployment?.target ?? recipe.defaults.deployment.target;
-  const { settings, usdPerHour, usdPerThousandInputTokens, usdPerThousandOutputTokens } = choose(
+  const { settings, usdPerHour, units, ...prices } = choose(
     providers.targets,
     target,
     'deployment.target',
   ).resolve({ baseModel, settings: input.deployment?.settings ?? {} });
   return {
     deployment: { target, settings },
-    prices: { deploymentUsdPerHour: usdPerHour, usdPerThousandInputTokens, usdPerThousandOutputTokens },
+    prices: { ...prices, deploymentUsdPerHour: usdPerHour, deploymentUnits: units },
   };
 }
 

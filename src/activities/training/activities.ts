@@ -7,17 +7,23 @@ import {
   isTerminal,
   type TrainingJobDescription,
   type TrainingJobReference,
+  type TrainingJobRequest,
 } from '../../domain/training-job.js';
+import type { AdmissionQueue } from '../admission/admission-queue.js';
+import { inTurn, type Purchase } from '../admission/in-turn.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
 import { fingerprint } from './fingerprint.js';
+import type { TrainingProvider } from './provider.js';
 
 export interface SubmitTrainingJobInput {
   readonly spec: ResolvedRunSpec;
   readonly dataset: DatasetManifest;
   readonly name: ResourceName;
   readonly author: Author;
+  /** See `Turn.isPatient`. */
+  readonly isPatient: boolean;
 }
 
 export interface AwaitTrainingJobInput {
@@ -36,13 +42,13 @@ export interface RegisterVersionInput {
 
 export type TrainingActivities = ReturnType<typeof createTrainingActivities>;
 
-export function createTrainingActivities({
-  providers,
-  registry,
-}: {
-  providers: Providers;
-  registry: Registry;
-}) {
+export interface TrainingDependencies {
+  readonly providers: Providers;
+  readonly registry: Registry;
+  readonly admission: AdmissionQueue;
+}
+
+export function createTrainingActivities({ providers, registry, admission }: TrainingDependencies) {
   return {
     /** Whether training again would buy the model that serves already. */
     async compareWithChampion(
@@ -56,32 +62,22 @@ export function createTrainingActivities({
       };
     },
 
-    async submitTrainingJob(input: SubmitTrainingJobInput): Promise<TrainingJobReference> {
-      const { spec, dataset, name, author } = input;
+    /** Starts the job, or adopts it; queues where the provider has no room for it. */
+    async submitTrainingJob(input: SubmitTrainingJobInput): Promise<Purchase<TrainingJobReference>> {
+      const { spec, name, author, isPatient } = input;
       const provider = choose(providers.training, spec.training.provider, 'training.provider');
-      // Rules that depend on the dataset's size, such as warm-up, apply from here on.
-      const { hyperparameters, settings } = provider.resolve({
-        baseModel: spec.training.baseModel,
-        hyperparameters: spec.training.hyperparameters,
-        settings: spec.training.settings,
-        records: dataset.training.records,
-      });
-      const request = {
-        provider: provider.name,
-        jobName: name.name,
-        modelName: name.name,
-        idempotencyToken: name.idempotencyToken,
-        baseModel: spec.training.baseModel,
-        hyperparameters,
-        training: dataset.training,
-        validation: dataset.validation,
-        outputUri: trainingOutputUri(spec.run.bucket, spec.model, name.name),
-        tags: ownershipTags({ ...author, model: spec.model, stage: 'training' }),
-        settings,
+      const request = toRequest(provider, input);
+      const turn = {
+        queue: `${provider.name}/training-job`,
+        ticket: name.name,
+        isPatient,
+        waiting: spec.waiting,
       };
-      const job = await keepAlive(() => provider.submit(request));
+      const purchase = await inTurn(admission, turn, (isCurrent) => provider.submit(request, isCurrent));
+      if ('obstacle' in purchase) return purchase;
+      const job = purchase.bought;
       await registry.recordTrainingJob(author, spec.model, request, job.jobId, await provider.describe(job));
-      return job;
+      return purchase;
     },
 
     /** Returns once the job has ended, however it ended; see `lookAgain` for what it costs until then. */
@@ -125,5 +121,31 @@ export function createTrainingActivities({
         fingerprint: fingerprint(spec, dataset),
       });
     },
+  };
+}
+
+function toRequest(
+  provider: TrainingProvider,
+  { spec, dataset, name, author }: SubmitTrainingJobInput,
+): TrainingJobRequest {
+  // Rules that depend on the dataset's size, such as warm-up, apply from here on.
+  const { hyperparameters, settings } = provider.resolve({
+    baseModel: spec.training.baseModel,
+    hyperparameters: spec.training.hyperparameters,
+    settings: spec.training.settings,
+    records: dataset.training.records,
+  });
+  return {
+    provider: provider.name,
+    jobName: name.name,
+    modelName: name.name,
+    idempotencyToken: name.idempotencyToken,
+    baseModel: spec.training.baseModel,
+    hyperparameters,
+    training: dataset.training,
+    validation: dataset.validation,
+    outputUri: trainingOutputUri(spec.run.bucket, spec.model, name.name),
+    tags: ownershipTags({ ...author, model: spec.model, stage: 'training' }),
+    settings,
   };
 }

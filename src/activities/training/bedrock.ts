@@ -5,21 +5,25 @@ import {
   GetCustomModelCommand,
   GetModelCustomizationJobCommand,
   type GetModelCustomizationJobResponse,
+  ListCustomModelsCommand,
+  ListModelCustomizationJobsCommand,
   StopModelCustomizationJobCommand,
 } from '@aws-sdk/client-bedrock';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { checkRecords, findTrainableModel, resolveHyperparameters } from '../../aws/nova-models.js';
 import type { Prices } from '../../aws/prices.js';
-import { isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isConflict, isNotFound, toFailure } from '../../aws/to-failure.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import { formatProblems, type InputProblem } from '../../domain/parse-input.js';
+import type { OwnedPage } from '../../domain/sweep.js';
 import {
   isTerminal,
   type TrainingJobDescription,
   type TrainingJobReference,
   type TrainingJobRequest,
 } from '../../domain/training-job.js';
+import { baseModelOf, listOwnedPage, priceOrNull } from '../sweep/owned-page.js';
 import { type BedrockTrainingSettings, parseTrainingSettings } from './bedrock-settings.js';
 import { describeBedrockProgress, mapBedrockJobStatus } from './bedrock-status.js';
 import type { TrainingProvider } from './provider.js';
@@ -42,10 +46,12 @@ export function createBedrockTrainingProvider(options: BedrockTrainingOptions): 
     name,
     resolve: (input) => resolve(options, input),
     storageUsdPerHour: (baseModel) => options.prices.modelStorageUsdPerHour(baseModel),
-    submit: (request) => submit(bedrock, request),
+    submit: (request, isCurrent) => submit(bedrock, request, isCurrent),
     describe: (job) => describe(bedrock, job),
     cancel: (jobName) => cancel(bedrock, jobName),
     deleteModel: (modelName) => deleteModel(bedrock, modelName),
+    hasModel: (modelName) => hasModel(bedrock, modelName),
+    listOwned: (page) => listOwned(options, page),
 
     async find(jobName) {
       const job = await getJob(bedrock, jobName);
@@ -79,24 +85,34 @@ function resolve(
   };
 }
 
-async function submit(bedrock: BedrockClient, request: TrainingJobRequest): Promise<TrainingJobReference> {
-  const { jobName, modelName, idempotencyToken } = request;
+async function submit(
+  bedrock: BedrockClient,
+  request: TrainingJobRequest,
+  isCurrent = () => true,
+): Promise<TrainingJobReference> {
+  const { jobName, modelName, idempotencyToken, tags: _, ...asked } = request;
+  const requestHash = hashRequest(asked);
   const jobId = await adoptOrCreate(bedrock, {
     kind: 'training job',
     name: jobName,
     idempotencyToken,
+    requestHash,
+    isCurrent,
     find: async () => (await getJob(bedrock, jobName))?.jobArn ?? null,
     create: async () => {
-      const { jobArn } = await bedrock.send(toCreateCommand(request));
+      const { jobArn } = await bedrock.send(toCreateCommand(request, requestHash));
       return jobArn as string;
     },
   });
   return { provider: name, jobName, modelName, jobId };
 }
 
-function toCreateCommand(request: TrainingJobRequest): CreateModelCustomizationJobCommand {
+function toCreateCommand(
+  request: TrainingJobRequest,
+  requestHash: string,
+): CreateModelCustomizationJobCommand {
   const settings = request.settings as BedrockTrainingSettings;
-  const tags = toBedrockTags(request.tags, request.idempotencyToken);
+  const tags = toBedrockTags(request.tags, { ...request, requestHash });
   return new CreateModelCustomizationJobCommand({
     jobName: request.jobName,
     customModelName: request.modelName,
@@ -171,6 +187,70 @@ async function deleteModel(bedrock: BedrockClient, modelName: string): Promise<v
     }
     throw toFailure(error, `delete model ${modelName}`);
   }
+}
+
+async function hasModel(bedrock: BedrockClient, modelName: string): Promise<boolean> {
+  try {
+    const { modelArn } = await bedrock.send(new GetCustomModelCommand({ modelIdentifier: modelName }));
+    return modelArn !== undefined && (await isOurs(bedrock, modelArn));
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw toFailure(error, `look for model ${modelName}`);
+  }
+}
+
+const jobsPage = 'jobs:';
+const modelsPage = 'models:';
+
+function listOwned(options: BedrockTrainingOptions, page: string | null): Promise<OwnedPage> {
+  if (page?.startsWith(modelsPage)) return listModels(options, page.slice(modelsPage.length));
+  return listRunningJobs(options, page?.slice(jobsPage.length) ?? '');
+}
+
+async function listRunningJobs({ bedrock }: BedrockTrainingOptions, token: string): Promise<OwnedPage> {
+  const command = new ListModelCustomizationJobsCommand({
+    statusEquals: 'InProgress',
+    maxResults: 100,
+    nextToken: token || undefined,
+  });
+  const send = async () => {
+    const { modelCustomizationJobSummaries = [], nextToken } = await bedrock.send(command);
+    const resources = modelCustomizationJobSummaries.map((listed) => ({
+      kind: 'training-job' as const,
+      provider: name,
+      name: listed.jobName ?? '',
+      id: listed.jobArn ?? '',
+      createdAt: listed.creationTime?.toISOString() ?? null,
+      // Billed by token, once.
+      usdPerHour: 0,
+      settings: {},
+    }));
+    return { resources, next: nextToken ? `${jobsPage}${nextToken}` : modelsPage };
+  };
+  return listOwnedPage(bedrock, command, send, 'list training jobs');
+}
+
+async function listModels(options: BedrockTrainingOptions, token: string): Promise<OwnedPage> {
+  const { bedrock, prices } = options;
+  const command = new ListCustomModelsCommand({
+    isOwned: true,
+    maxResults: 100,
+    nextToken: token || undefined,
+  });
+  const send = async () => {
+    const { modelSummaries = [], nextToken } = await bedrock.send(command);
+    const resources = modelSummaries.map((listed) => ({
+      kind: 'model' as const,
+      provider: name,
+      name: listed.modelName ?? '',
+      id: listed.modelArn ?? '',
+      createdAt: listed.creationTime?.toISOString() ?? null,
+      usdPerHour: priceOrNull(() => prices.modelStorageUsdPerHour(baseModelOf(listed.baseModelArn))),
+      settings: {},
+    }));
+    return { resources, next: nextToken ? `${modelsPage}${nextToken}` : null };
+  };
+  return listOwnedPage(bedrock, command, send, 'list trained models');
 }
 
 /** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */

@@ -1,3 +1,4 @@
+import type { OwnedPage } from '../../domain/sweep.js';
 import type {
   TrainingJobDescription,
   TrainingJobReference,
@@ -39,9 +40,11 @@ export interface TrainingProvider {
   /**
    * Starts the job, or adopts the one this run started before. Idempotent: looks for `jobName` first; a job
    * of that name with our tags is adopted; one without is a `Conflict`; on a conflict or a lost reply it
-   * looks again. Never starts a second job for one `idempotencyToken`.
+   * looks again. Never starts a second job for one `idempotencyToken`, adopts none that was started from
+   * another request, and sends no create once `isCurrent` says that another attempt may be at work.
+   * Throws `Obstacle` where quota, capacity or a permission is missing.
    */
-  submit(request: TrainingJobRequest): Promise<TrainingJobReference>;
+  submit(request: TrainingJobRequest, isCurrent?: () => boolean): Promise<TrainingJobReference>;
 
   /** Finds a job by its name; null when there is none. */
   find(jobName: string): Promise<TrainingJobReference | null>;
@@ -53,4 +56,13 @@ export interface TrainingProvider {
 
   /** Deletes the trained model. Succeeds when it is gone already or never existed. */
   deleteModel(modelName: string): Promise<void>;
+
+  /** Whether the trained model of that name exists and is ours. */
+  hasModel(modelName: string): Promise<boolean>;
+
+  /**
+   * One page of what carries Anneal's tags: jobs that have not ended, then trained models; `page` is the last
+   * one's `next`.
+   */
+  listOwned(page: string | null): Promise<OwnedPage>;
 }

@@ -16,6 +16,7 @@ import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import type { ObjectStore } from '../dataset/object-store.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
+import type { DeploymentUsage } from '../usage/deployment-usage.js';
 import { keepAlive } from '../waiting.js';
 import { askSuite } from './ask-suite.js';
 import { renderReportHtml } from './report/html.js';
@@ -49,6 +50,7 @@ export interface ValidationDependencies {
   readonly providers: Providers;
   readonly registry: Registry;
   readonly objects: ObjectStore;
+  readonly usage: DeploymentUsage;
 }
 
 export type ValidationActivities = ReturnType<typeof createValidationActivities>;
@@ -67,7 +69,7 @@ export function createValidationActivities(dependencies: ValidationDependencies)
 }
 
 async function evaluate(
-  { recipes, providers, registry, objects }: ValidationDependencies,
+  { recipes, providers, registry, objects, usage }: ValidationDependencies,
   { spec, version, deployment, author }: EvaluateModelInput,
   progress: (text: string) => void,
 ): Promise<Evaluation> {
@@ -91,7 +93,10 @@ async function evaluate(
     objects,
     answersUri: `${prefix}/answers`,
     signal: cancellationSignal(),
-    onProgress: (answered) => progress(`${answered} of ${questions.length} questions answered`),
+    onProgress: (answered) => {
+      usage.note(deployment.deploymentId);
+      progress(`${answered} of ${questions.length} questions answered`);
+    },
   });
 
   const { metrics, samples, rates } = aggregateMetrics(answers);

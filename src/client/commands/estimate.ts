@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { formatUsd } from '../../domain/money.js';
+import { describeExceeded, exceededBudgets } from '../../domain/budget.js';
+import { type CostItem, formatUsd } from '../../domain/money.js';
 import type { RunEstimate } from '../estimate-run.js';
 import { readRunSpec } from '../run-spec-file.js';
 
@@ -12,7 +13,8 @@ export function estimateCommand(directory: string): Command {
       'after',
       `
 Builds the dataset to count its tokens, keeps none of it, and buys nothing. Data in object storage is read
-from there; everything else needs no running stack.
+from there; everything else needs no running stack. Where one runs, it also says which budgets the run would
+pass ("anneal budget list").
 
 Examples:
   anneal estimate run.json
@@ -26,14 +28,35 @@ Examples:
     });
 }
 
-function summary({ dataset, items, totalUsd, budgetUsd, isWithinBudget }: RunEstimate): string {
-  const width = Math.max(...items.map(({ what }) => what.length));
+function summary(estimate: RunEstimate): string {
+  const { dataset, items, monthly, totalUsd } = estimate;
+  const width = Math.max(...[...items, ...monthly].map(({ what }) => what.length));
+  const line = ({ what, usd }: CostItem) => `  ${what.padEnd(width)}  ${formatUsd(usd)}`;
   return [
     `Dataset: ${dataset.trainingRecords} training and ${dataset.validationRecords} validation records, ${dataset.trainingTokens} training tokens.`,
-    ...items.map(({ what, usd }) => `  ${what.padEnd(width)}  ${formatUsd(usd)}`),
-    `  ${'total'.padEnd(width)}  ${formatUsd(totalUsd)}`,
-    isWithinBudget
-      ? `Within budgetUsd ${formatUsd(budgetUsd)}.`
-      : `Above budgetUsd ${formatUsd(budgetUsd)}: the run would be refused before anything is bought.`,
+    ...items.map(line),
+    line({ what: 'total', usd: totalUsd }),
+    'Each month afterwards, for as long as it is kept:',
+    ...monthly.map(line),
+    ...budgetLines(estimate),
   ].join('\n');
+}
+
+function budgetLines({
+  budgetUsd,
+  isWithinBudget,
+  exceeded,
+  commitmentUsd,
+  totalUsd,
+}: RunEstimate): string[] {
+  const own = exceededBudgets([], totalUsd, budgetUsd);
+  const reasons = (exceeded ?? own).map(describeExceeded);
+  const commitment = commitmentUsd === null ? [] : ['a commitment is bought only with an approval'];
+  return [
+    ...(isWithinBudget ? [`Within budgetUsd ${formatUsd(budgetUsd)}.`] : []),
+    ...[...reasons, ...commitment].map((reason) => `The run would wait for approve: ${reason}.`),
+    exceeded === null
+      ? 'Other budgets were not looked at: no database answered.'
+      : `Other budgets: ${reasons.length > own.length ? 'see above' : 'none stands in the way'}.`,
+  ];
 }

@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { SandboxFaults } from '../../sandbox/admin.js';
 import { CommandFailure } from '../exit.js';
 import { aborted, withInterruption } from '../interruption.js';
+import type { FaultsOption } from '../rehearsal/cloud-options.js';
 import { pathFromClone, repositoryRoot } from '../repository-root.js';
 import type { Stack } from '../stack/stack.js';
 import { temporalCommandLine } from '../temporal-command.js';
@@ -9,6 +11,8 @@ interface Options {
   readonly home?: string;
   readonly clockScale: number;
   readonly databaseUrl?: string;
+  readonly faults?: FaultsOption;
+  readonly readings?: string;
   readonly json?: true;
 }
 
@@ -17,7 +21,7 @@ export const deskClockScale = 360;
 /** Waits and looks for a person at a desk; the environment may say otherwise. */
 const deskEnvironment = { ANNEAL_WAITING_SECONDS: '1,2,5', ANNEAL_LEASE_WATCH_SECONDS: '5' };
 
-export function upCommand(): Command {
+export function upCommand(directory: string): Command {
   return new Command('up')
     .description('Starts Temporal with its Web UI, Postgres, the local cloud and a worker, until Ctrl-C.')
     .option('--home <folder>', 'where all state lies (default: ANNEAL_HOME or .anneal)')
@@ -28,6 +32,8 @@ export function upCommand(): Command {
       deskClockScale,
     )
     .option('--database-url <url>', 'a Postgres of your own instead of the embedded one')
+    .option('--faults [scenario]', 'what goes wrong in the local cloud: a scenario, a fault script, or none')
+    .option('--readings <set>', "how AWS's open questions are read: a set's name, a file or JSON")
     .option('--json', 'print one line of JSON when everything is ready, as in stack.json')
     .addHelpText(
       'after',
@@ -35,32 +41,52 @@ export function upCommand(): Command {
 State survives a stop; "anneal reset" deletes it. Ports that are taken are replaced by free ones.
 Addresses also stand in stack.json below the home while everything runs.
 
+A fault script goes on after a restart until "--faults none" ends it; readings hold for one start.
+"--faults" alone lists the scenarios; docs/faults.md and docs/assumptions.md say what each of both does.
+
 Examples:
   anneal up
   anneal up --clock-scale 3600          an hour of the local cloud's time in a second
+  anneal up --faults lost-reply         the first reply to everything that costs money is lost
   anneal up --home /tmp/second          a second stack beside the first`,
     )
-    .action((options: Options) => withInterruption((signal) => up(options, signal)));
+    .action((options: Options) => withInterruption((signal) => up(options, directory, signal)));
 }
 
-async function up(options: Options, signal: AbortSignal): Promise<void> {
+async function up(options: Options, directory: string, signal: AbortSignal): Promise<void> {
   const print = options.json ? console.error : console.log;
+  const { chooseFaults, chooseReadings } = await import('../rehearsal/cloud-options.js');
+  const faults = chooseFaults(options.faults, directory);
+  const readings = chooseReadings(options.readings, directory);
   const { startStack } = await import('../stack/stack.js');
   const stack = await startStack({
     home: options.home,
     clockScale: options.clockScale,
     databaseUrl: options.databaseUrl,
+    faults: faults?.argument,
+    readings,
     environment: environmentForDesk(),
     signal,
     onProgress: (line) => print(line),
   });
   if (options.json) console.log(JSON.stringify(addresses(stack)));
   else console.log(summary(stack));
+  await announceFaults(stack, print);
   const broken = await Promise.race([aborted(signal).then(() => null), stack.broken]);
   print(broken ? 'Stopping what still runs …' : '\nStopping …');
   await stack.stop();
   if (broken) throw new CommandFailure(broken.message);
   print('Stopped. State is kept: "anneal up" goes on with it, "anneal reset" deletes it.');
+}
+
+/** A bad day is never a surprise: also not that of an earlier start. */
+async function announceFaults({ awsEndpoint }: Stack, print: (line: string) => void): Promise<void> {
+  const response = await fetch(`${awsEndpoint}/_anneal/faults`);
+  const { name, faults } = (await response.json()) as SandboxFaults;
+  if (faults.length === 0) return;
+  print(
+    `  FAULTS are played: ${name ?? `${faults.length} of a script`}. "anneal up --faults none" ends them.\n`,
+  );
 }
 
 /** What the stack's worker gets beside its addresses. */

@@ -7,6 +7,8 @@ export interface Followed {
   readonly closed: WorkflowExecutionDescription['status']['name'];
   readonly result: RunResult | null;
   readonly failure: string | null;
+  /** One of the failure types that people script against, `TrainingFailed` for instance. */
+  readonly failureType: string | null;
   /** What the failure carries for scripts, for instance each problem of a dataset. */
   readonly details: readonly unknown[];
 }
@@ -65,10 +67,11 @@ function waitingLines({ raw }: WorkflowExecutionDescription): string[] {
 async function outcome({ client, workflowId }: FollowOptions, closed: Followed['closed']): Promise<Followed> {
   try {
     const result = (await client.workflow.getHandle(workflowId).result()) as RunResult;
-    return { closed, result, failure: null, details: [] };
+    return { closed, result, failure: null, failureType: null, details: [] };
   } catch (error) {
     const cause = error instanceof Error ? error.cause : null;
-    const details = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
-    return { closed, result: null, failure: cause instanceof Error ? cause.message : String(error), details };
+    const { type: failureType = null, details = [] } = cause instanceof ApplicationFailure ? cause : {};
+    const failure = cause instanceof Error ? cause.message : String(error);
+    return { closed, result: null, failure, failureType: failureType ?? null, details: details ?? [] };
   }
 }

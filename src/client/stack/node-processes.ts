@@ -5,14 +5,19 @@ import { repositoryRoot } from '../repository-root.js';
 import type { Launcher } from './launcher.js';
 import type { ManagedProcess } from './managed-process.js';
 import { freePort, withPortRetries } from './ports.js';
+import type { StackOptions } from './stack.js';
 import { withoutTemporalSettings } from './temporal-server.js';
 
 const usualSandboxPort = 4570;
 
-/** Starts the local cloud; returns its endpoint. */
+export type LocalCloudOptions = Pick<StackOptions, 'trainingHours' | 'faults' | 'readings'> & {
+  readonly clockScale: number;
+};
+
+/** Starts the local cloud; returns its endpoint. Paths in its options are relative to the clone. */
 export async function startSandbox(
   launcher: Launcher,
-  { clockScale, trainingHours }: { clockScale: number; trainingHours?: number | undefined },
+  { clockScale, trainingHours, faults, readings }: LocalCloudOptions,
   signal?: AbortSignal,
 ): Promise<string> {
   mkdirSync(launcher.home.cloud, { recursive: true });
@@ -20,6 +25,8 @@ export async function startSandbox(
     const port = await freePort(attempt === 0 ? usualSandboxPort : null);
     const options = ['--port', port, '--state-directory', launcher.home.cloud, '--clock-scale', clockScale];
     if (trainingHours !== undefined) options.push('--training-hours', trainingHours);
+    if (faults !== undefined) options.push('--faults', faults);
+    if (readings !== undefined) options.push('--readings', readings);
     const sandbox = await launcher.start({
       name: 'sandbox',
       ...typeScript('src/sandbox/main.ts', options.map(String)),

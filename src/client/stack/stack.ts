@@ -23,6 +23,10 @@ export interface StackOptions {
   readonly clockScale?: number | undefined;
   /** How long each training job of the local cloud takes, in its own hours; by tokens unless given. */
   readonly trainingHours?: number | undefined;
+  /** A fault script's path or a scenario's name for the local cloud; without it the one before goes on. */
+  readonly faults?: string | undefined;
+  /** A path or JSON: how the local cloud reads what AWS's documents leave open, see docs/assumptions.md. */
+  readonly readings?: string | undefined;
   /** A Postgres of your own instead of the embedded one. */
   readonly databaseUrl?: string | undefined;
   /** Environment variables for the worker, for instance ANNEAL_WAITING_SECONDS. */
@@ -101,8 +105,8 @@ async function startParts(
       options.withSandbox === false
         ? Promise.resolve(null)
         : timed('Local cloud', () => {
-            const { clockScale = defaultClockScale, trainingHours } = options;
-            return startSandbox(launcher, { clockScale, trainingHours }, signal);
+            const { clockScale = defaultClockScale, trainingHours, faults, readings } = options;
+            return startSandbox(launcher, { clockScale, trainingHours, faults, readings }, signal);
           }),
     ].map((part) => abortOthersOnFailure<unknown>(part, failed)),
   );

@@ -12,12 +12,15 @@ import { type Stack, type StackOptions, startStack } from '../stack/stack.js';
 import { Promises } from './promises.js';
 
 export interface TrialOptions {
-  /** The stack lies under `.anneal/<name>` and starts empty. */
+  /** The stack lies under `.anneal/<name>`, or under `home`, and starts empty. */
   readonly name: string;
+  readonly home?: string;
   readonly recipe: string;
-  readonly stack: Pick<StackOptions, 'clockScale' | 'trainingHours' | 'environment'>;
+  readonly stack: Pick<StackOptions, 'clockScale' | 'trainingHours' | 'environment' | 'readings'>;
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
+  /** What a run's stages and waits are printed with; `print` without the single looks unless given. */
+  readonly printRun?: (line: string) => void;
 }
 
 /** What a trial works with: a stack of its own, and the promises it checks. */
@@ -36,7 +39,7 @@ export interface Trial {
 export async function runTrial(options: TrialOptions, body: (trial: Trial) => Promise<void>): Promise<void> {
   const { name, signal, print } = options;
   const stack = await startStack({
-    home: join('.anneal', name),
+    home: options.home ?? join('.anneal', name),
     fresh: true,
     ...options.stack,
     signal,
@@ -69,7 +72,7 @@ async function withClients(
   const client = await connectTemporal(stack.temporalAddress, stack.namespace);
   const promises = new Promises(print);
   try {
-    const stage = new Stage(stack, client, recipe, withoutLooks(print), signal);
+    const stage = new Stage(stack, client, recipe, options.printRun ?? withoutLooks(print), signal);
     const report = (result: RunResult) => readReport(dependencies, result);
     await body({ stack, stage, recipe, promises, dependencies, print, report });
     promises.settle();

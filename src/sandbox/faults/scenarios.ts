@@ -19,8 +19,9 @@ export function loadScenario(name: string): CheckedScript {
   return { ...readScript(`${directory}${name}.json`), name };
 }
 
-/** Reads what `--faults` names: a file, or else a scenario. */
+/** Reads what `--faults` names: a file, or else a scenario; `none` ends the script of an earlier start. */
 export function loadFaults(fileOrScenario: string): CheckedScript {
+  if (fileOrScenario === 'none') return { faults: [] };
   if (existsSync(fileOrScenario)) return readScript(fileOrScenario);
   if (!/[./\\]/.test(fileOrScenario)) return loadScenario(fileOrScenario);
   throw new InvalidInput(

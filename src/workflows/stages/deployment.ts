@@ -3,8 +3,10 @@ import { deploymentLease } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { deploymentName } from '../../domain/names.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
+import { bookCommitment } from '../budget.js';
 import { deploymentPoll, deploymentPurchase } from '../proxies.js';
 import type { Run } from '../run.js';
+import { purchaseMs, serviceHours } from './deadlines.js';
 
 /** Serves a version on a deployment of its own, and waits until it answers. */
 export async function deploymentStage(
@@ -22,14 +24,13 @@ export async function deploymentStage(
       usdPerHour,
     });
     run.state.deployment = { name: name.name, id: null, status: 'creating', usdPerHour };
-    const deployment = await run.purchase(resource, () =>
-      deploymentPurchase(`Create ${spec.deployment.target} ${name.name}`).createDeployment({
-        spec,
-        version,
-        name,
-        author: run.author,
-      }),
-    );
+    const create = (isPatient: boolean) =>
+      deploymentPurchase(
+        `Create ${spec.deployment.target} ${name.name}`,
+        purchaseMs(spec, isPatient),
+      ).createDeployment({ spec, version, name, author: run.author, isPatient });
+    const deployment = await run.purchases.buy(resource, serviceHours(spec), create);
+    bookCommitment(run, spec, resource);
     run.state.deployment = { name: name.name, id: deployment.deploymentId, status: 'creating', usdPerHour };
     stage.note = `${name.name} is being created on ${spec.deployment.target}`;
     run.show();

@@ -1,11 +1,17 @@
 import { CancellationScope } from '@temporalio/workflow';
-import type { Promotion } from '../../activities/registry/activities.js';
+import type { Swap } from '../../activities/deployment/placement.js';
+import type { PromoteInput, Promotion } from '../../activities/registry/activities.js';
 import type { ModelHolder } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
+import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import { registry } from '../proxies.js';
-import { type Run, throwIfCancelled } from '../run.js';
+import { throwIfCancelled } from '../purchases.js';
+import type { Run } from '../run.js';
+import { swapIn } from './swap.js';
 
 export interface PromotionRequest {
+  /** The champion's deployment, where the version takes that over; null where it has one of its own. */
+  readonly swap: Swap | null;
   readonly action: 'promote' | 'rollback';
   readonly by: string;
   readonly notes: string;
@@ -14,29 +20,47 @@ export interface PromotionRequest {
 /**
  * Moves the alias `champion`, hands the version what was bought for it, and gives back what only the
  * version before last needed. Not torn by a cancel: a half promotion would serve nobody.
+ *
+ * Returns null, or why the version did not take over the champion's deployment, which then serves as before.
  */
 export async function promotionStage(
   run: Run,
-  version: Pick<ModelVersion, 'model' | 'version'>,
-  request: PromotionRequest,
-): Promise<void> {
+  spec: ResolvedRunSpec,
+  version: ModelVersion,
+  { swap, ...request }: PromotionRequest,
+): Promise<string | null> {
   throwIfCancelled();
-  await run.stage('promotion', 'DeploymentFailed', (stage) =>
+  return run.stage('promotion', 'DeploymentFailed', (stage) =>
     CancellationScope.nonCancellable(async () => {
-      const promotion = await registry(`Move champion to version ${version.version}`).promoteVersion({
-        ...request,
-        model: version.model,
-        version: version.version,
-        author: run.author,
-      });
-      run.state.champion = promotion.champion;
-      run.state.previousChampion = promotion.previousChampion;
-      await run.handOverTo(version);
+      const move = () => moveChampion(run, version, { ...request, inheritsDeployment: swap !== null });
+      const { problem, promotion } = swap
+        ? await swapIn(run, spec, swap, version, move)
+        : { problem: null, promotion: await move() };
+      if (promotion === null) return problem;
+      if (swap) await run.purchases.giveBackDeployments();
+      await run.purchases.handOverTo(version);
       await giveBackSuperseded(run, promotion);
       run.state.billing = await registry('What bills now?').describeBilling(version.model);
       stage.note = `version ${promotion.champion} is champion${promotion.previousChampion ? `, version ${promotion.previousChampion} stands by` : ''}`;
+      return null;
     }),
   );
+}
+
+async function moveChampion(
+  run: Run,
+  { model, version }: ModelVersion,
+  request: Omit<PromoteInput, 'model' | 'version' | 'author'>,
+): Promise<Promotion> {
+  const promotion = await registry(`Move champion to version ${version}`).promoteVersion({
+    ...request,
+    model,
+    version,
+    author: run.author,
+  });
+  run.state.champion = promotion.champion;
+  run.state.previousChampion = promotion.previousChampion;
+  return promotion;
 }
 
 /** The previous champion keeps its model for a rollback, but no deployment that bills by the hour. */
@@ -50,8 +74,12 @@ export async function tearDownVersion(run: Run, version: ModelVersion, notes: st
   const { deployment, trainingJob } = await registry('What does the version keep?').leasesOfVersion(version);
   const holder = holderOf(version);
   const isUndeployed =
-    !deployment || (await run.release(deployment, holder, `delete deployment ${deployment.name}`));
-  const isDeleted = await run.release(trainingJob, holder, `delete model ${version.modelName} and its files`);
+    !deployment || (await run.purchases.release(deployment, holder, `delete deployment ${deployment.name}`));
+  const isDeleted = await run.purchases.release(
+    trainingJob,
+    holder,
+    `delete model ${version.modelName} and its files`,
+  );
   if (!isUndeployed || !isDeleted) return;
   await registry(`Archive version ${version.version}`).retireVersion(run.author, {
     model: version.model,
@@ -64,7 +92,11 @@ export async function tearDownVersion(run: Run, version: ModelVersion, notes: st
 async function releaseDeployment(run: Run, version: ModelVersion, notes: string): Promise<void> {
   const { deployment } = await registry('What does the version keep?').leasesOfVersion(version);
   if (!deployment) return;
-  const isGone = await run.release(deployment, holderOf(version), `delete deployment ${deployment.name}`);
+  const isGone = await run.purchases.release(
+    deployment,
+    holderOf(version),
+    `delete deployment ${deployment.name}`,
+  );
   if (!isGone) return;
   const forget = registry(`Version ${version.version} ${notes}`);
   await forget.forgetDeployment(run.author, version.model, version.version, notes);

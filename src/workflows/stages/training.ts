@@ -12,6 +12,7 @@ import type {
 import { failWith } from '../failures.js';
 import { training, trainingPoll, trainingPurchase } from '../proxies.js';
 import type { Run } from '../run.js';
+import { purchaseMs, serviceHours } from './deadlines.js';
 
 /** Submits one training job, waits for it for as long as it takes, and registers the model it made. */
 export async function trainingStage(
@@ -67,12 +68,15 @@ async function submit(
     storageUsdPerHour: spec.prices.modelStorageUsdPerHour,
     filesUri: trainingOutputUri(spec.run.bucket, spec.model, name.name),
   });
-  return run.purchase(resource, () =>
-    trainingPurchase(`Submit training job ${name.name}`).submitTrainingJob({
+  const hours = spec.deadlines;
+  const holdHours = hours.purchaseHours + hours.trainingHours + serviceHours(spec);
+  return run.purchases.buy(resource, holdHours, (isPatient) =>
+    trainingPurchase(`Submit training job ${name.name}`, purchaseMs(spec, isPatient)).submitTrainingJob({
       spec,
       dataset,
       name,
       author: run.author,
+      isPatient,
     }),
   );
 }

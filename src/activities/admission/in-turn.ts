@@ -1,0 +1,51 @@
+import { Obstacle, PermanentFailure } from '../../domain/failures.js';
+import type { Waiting } from '../../domain/waiting.js';
+import { keepAlive, lookAgain } from '../waiting.js';
+import type { AdmissionQueue } from './admission-queue.js';
+
+/** What came of asking a provider for something paid: it, or what stands in the way. */
+export type Purchase<T> = { readonly bought: T } | { readonly obstacle: string };
+
+export interface Turn {
+  /** Who shares the provider's room, for instance `bedrock/training-job`. */
+  readonly queue: string;
+  /** The resource's name: its lease gives the place up when the run is gone. */
+  readonly ticket: string;
+  /** False returns the first obstacle, so that the run can show it; true looks again until there is none. */
+  readonly isPatient: boolean;
+  readonly waiting: Waiting;
+}
+
+/** Quotas, capacity and call rates are shared, so whoever meets one waits in line; a permission is one's own. */
+const sharedObstacles: readonly string[] = ['quota', 'capacity', 'throttling'];
+
+/**
+ * Asks a provider for something paid when it is this ticket's turn. `create` must be idempotent. A failure
+ * that no waiting mends gives the place up; any other error keeps it for the next try.
+ */
+export async function inTurn<T>(
+  queue: AdmissionQueue,
+  turn: Turn,
+  create: (isCurrent: () => boolean) => Promise<T>,
+): Promise<Purchase<T>> {
+  const ahead = await queue.ahead(turn.queue, turn.ticket);
+  if (ahead > 0) {
+    await queue.join(turn.queue, turn.ticket);
+    return wait(turn, `${turn.ticket} waits its turn for ${turn.queue}: ${ahead} before it`);
+  }
+  try {
+    const bought = await keepAlive(create);
+    await queue.leave(turn.ticket);
+    return { bought };
+  } catch (error) {
+    if (error instanceof PermanentFailure) await queue.leave(turn.ticket);
+    if (!(error instanceof Obstacle)) throw error;
+    if (sharedObstacles.includes(error.kind)) await queue.join(turn.queue, turn.ticket);
+    return wait(turn, error.message);
+  }
+}
+
+function wait({ isPatient, waiting }: Turn, obstacle: string): { obstacle: string } {
+  if (isPatient) lookAgain(obstacle, waiting);
+  return { obstacle };
+}

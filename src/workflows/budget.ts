@@ -1,0 +1,93 @@
+import { describeExceeded, type ExceededBudget } from '../domain/budget.js';
+import type { DatasetManifest } from '../domain/dataset.js';
+import { type LeasedResource, leaseWorkflowId } from '../domain/lease.js';
+import { formatUsd } from '../domain/money.js';
+import type { ResolvedRunSpec } from '../domain/run-spec.js';
+import { failWith } from './failures.js';
+import { throwIfCancelled } from './purchases.js';
+import type { Run } from './run.js';
+
+/**
+ * Reserves what the run will cost, and asks a person first where the spec says so, where a budget is
+ * exceeded or where a commitment is bought: one question for all of it. False when they say no.
+ */
+export async function mayTrain(run: Run, spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<boolean> {
+  const exceeded = await reserve(run, spec, dataset, null);
+  const isAsked = spec.approval === 'before-training';
+  if (!isAsked && exceeded.length === 0 && spec.prices.commitmentUsd === null) return true;
+  const estimate = formatUsd(run.state.estimate?.totalUsd ?? 0);
+  const subject = `approve training of ${spec.model} on ${dataset.records} records for about ${estimate}`;
+  return isApproved(run, spec, dataset, subject, exceeded);
+}
+
+/** The same for a version that exists and is only deployed. */
+export async function mayDeploy(run: Run, spec: ResolvedRunSpec): Promise<boolean> {
+  const exceeded = await reserve(run, spec, null, null);
+  if (exceeded.length === 0 && spec.prices.commitmentUsd === null) return true;
+  return isApproved(run, spec, null, deploymentSubject(run, spec), exceeded);
+}
+
+/** Asks only where a commitment is bought: no budget stands in the way of bringing a champion back. */
+export async function mayCommit(run: Run, spec: ResolvedRunSpec): Promise<boolean> {
+  if (spec.prices.commitmentUsd === null) return true;
+  return (await run.ask(question(deploymentSubject(run, spec), spec, []), spec)) === 'approved';
+}
+
+/** A commitment costs its whole term from the moment it is bought; its hours are not booked again. */
+export function bookCommitment(run: Run, spec: ResolvedRunSpec, resource: LeasedResource): void {
+  const { commitmentUsd } = spec.prices;
+  if (commitmentUsd === null) return;
+  run.spend(`commitment of ${resource.name}: the whole term`, commitmentUsd, leaseWorkflowId(resource));
+}
+
+async function reserve(
+  run: Run,
+  spec: ResolvedRunSpec,
+  dataset: DatasetManifest | null,
+  approvedBy: string | null,
+): Promise<readonly ExceededBudget[]> {
+  // What is only deployed has no budget of its own: its input names none.
+  const budgetUsd = dataset && spec.budgetUsd;
+  const { estimate, exceeded } = await run.budget.reserve({ spec, dataset, budgetUsd, approvedBy });
+  run.state.estimate = estimate;
+  run.show();
+  throwIfCancelled();
+  return exceeded;
+}
+
+async function isApproved(
+  run: Run,
+  spec: ResolvedRunSpec,
+  dataset: DatasetManifest | null,
+  subject: string,
+  exceeded: readonly ExceededBudget[],
+): Promise<boolean> {
+  const answer = await run.ask(question(subject, spec, exceeded), spec);
+  if (exceeded.length === 0) return answer === 'approved';
+  if (answer === 'unanswered') throw budgetExceeded(spec, exceeded);
+  if (answer === 'approved') await reserve(run, spec, dataset, run.state.approval?.by ?? 'unnamed');
+  return answer === 'approved';
+}
+
+function question(subject: string, spec: ResolvedRunSpec, exceeded: readonly ExceededBudget[]): string {
+  const { commitmentUsd } = spec.prices;
+  const commitment =
+    commitmentUsd === null
+      ? []
+      : [`this buys a commitment of ${formatUsd(commitmentUsd)} that cannot be ended before its term`];
+  const reasons = [...exceeded.map(describeExceeded), ...commitment];
+  return reasons.length === 0 ? subject : `${subject}: ${reasons.join('; ')}`;
+}
+
+function deploymentSubject({ state }: Run, { model, deployment }: ResolvedRunSpec): string {
+  return `approve deployment of ${model} version ${state.version} on ${deployment.target}`;
+}
+
+function budgetExceeded({ deadlines }: ResolvedRunSpec, exceeded: readonly ExceededBudget[]) {
+  const reasons = exceeded.map(describeExceeded).join('; ');
+  return failWith(
+    'BudgetExceeded',
+    `${reasons}. Nobody approved it in ${deadlines.approvalHours} h. Nothing was bought. Raise the budget (budgetUsd, or anneal budget set), train on fewer records or epochs, or approve the next run.`,
+    [...exceeded],
+  );
+}

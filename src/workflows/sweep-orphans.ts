@@ -1,0 +1,225 @@
+import { CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import {
+  describeHolder,
+  type ModelHolder,
+  modelLock,
+  sameHolder,
+  type WorkflowHolder,
+} from '../domain/lease.js';
+import {
+  type CloudCursor,
+  type Finding,
+  type IdleEntry,
+  type MissingEntry,
+  type SweepEntry,
+  type SweepResult,
+  type SweepSpec,
+  sweepSpecSchema,
+} from '../domain/sweep.js';
+import {
+  addIdle,
+  addMissing,
+  addOrphan,
+  newSweepState,
+  renderSweepDetails,
+  toSweepResult,
+} from '../domain/sweep-report.js';
+import { parseOrFail, toRunFailure } from './failures.js';
+import { leaseReleases, leases, registry, sweepLook, sweepWork } from './proxies.js';
+
+/**
+ * The third owner of everything paid: compares the cloud with leases and registry in both directions, and
+ * reports what neither knows, what should exist and does not, and what nobody uses. Deletes, and puts the
+ * books right, only with `delete`. Any number of sweeps may run at once.
+ */
+export async function sweepOrphans(input: unknown): Promise<SweepResult> {
+  const spec = parseOrFail(sweepSpecSchema, input === undefined ? {} : input, 'the input of sweepOrphans');
+  const sweep = new Sweep(spec);
+  try {
+    await sweep.cloud();
+    await sweep.files();
+    await sweep.books();
+    await sweep.openLeases();
+    await sweep.releaseIdle();
+    return await sweep.end();
+  } catch (error) {
+    throw toRunFailure(error, 'TeardownIncomplete');
+  }
+}
+
+class Sweep {
+  private readonly state;
+  private readonly author = {
+    workflowId: workflowInfo().workflowId,
+    runId: workflowInfo().firstExecutionRunId,
+  };
+  private readonly holder: WorkflowHolder = {
+    kind: 'workflow',
+    workflowId: workflowInfo().workflowId,
+    firstRunId: workflowInfo().firstExecutionRunId,
+  };
+  private readonly idle: IdleEntry[] = [];
+  private readonly reported = new Set<string>();
+  private pages = 0;
+
+  constructor(private readonly spec: SweepSpec) {
+    this.state = newSweepState(spec, workflowInfo().taskQueue);
+  }
+
+  /** Deployments, throughputs, running jobs and trained models that carry our tags. */
+  async cloud(): Promise<void> {
+    this.show('looks at what the providers have');
+    let cursor: CloudCursor | null = { source: 0, page: null };
+    while (cursor !== null) {
+      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeCloudPage']>> = await sweepLook(
+        'What do the providers have?',
+      ).judgeCloudPage(this.spec, cursor);
+      this.state.counts.examined += page.examined;
+      this.idle.push(...page.idle);
+      await this.settle(page.findings);
+      cursor = page.next;
+    }
+  }
+
+  /** Old datasets and job files, and uploads that never came to an end. */
+  async files(): Promise<void> {
+    this.show('looks at files');
+    let after: string | null = null;
+    do {
+      const page: { findings: readonly Finding[]; next: string | null } = await sweepLook(
+        'Which files does nobody need?',
+      ).judgeFilesPage(this.spec, after);
+      await this.settle(page.findings);
+      after = page.next;
+    } while (after !== null);
+    await this.settle(await sweepLook('Which uploads came to no end?').judgeUnfinishedUploads(this.spec));
+  }
+
+  /** Registered versions whose model or deployment is gone. */
+  async books(): Promise<void> {
+    this.show('looks at the registry');
+    let after: { model: string; version: number } | null = null;
+    do {
+      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeVersionsPage']>> = await sweepLook(
+        'Does everything registered exist?',
+      ).judgeVersionsPage(this.spec, after);
+      const correct = (entry: MissingEntry) =>
+        sweepWork(`Correct ${entry.model} version ${entry.version}`).correctRegistry(
+          this.spec,
+          entry,
+          this.author,
+        );
+      await this.settleMissing(page.missing, correct);
+      after = page.next;
+    } while (after !== null);
+  }
+
+  /** Leases on what is gone, and on what the registry does not know any more. */
+  async openLeases(): Promise<void> {
+    this.show('looks at leases');
+    let next: string | null = null;
+    do {
+      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeLeasesPage']>> = await sweepLook(
+        'Does every lease protect something?',
+      ).judgeLeasesPage(this.spec, next);
+      await this.report(page.kept);
+      const vain = page.missing.filter(({ name }) => !this.reported.has(name));
+      await this.settleMissing(vain, (entry) =>
+        sweepWork(`Release the lease on ${entry.name}`).releaseVainLease(entry),
+      );
+      next = page.next;
+    } while (next !== null);
+  }
+
+  /** Gives back what nobody asks, where the spec says so. */
+  async releaseIdle(): Promise<void> {
+    if (this.idle.length === 0) return;
+    this.show('looks at idle deployments');
+    const settled: IdleEntry[] = [];
+    for (const entry of this.idle) {
+      const line = this.spec.delete && this.spec.releaseIdle ? await this.release(entry) : entry;
+      addIdle(this.state, line);
+      settled.push(line);
+    }
+    await this.keepPage({ idle: settled });
+  }
+
+  async end(): Promise<SweepResult> {
+    this.show('ended');
+    const result = toSweepResult(this.state, null);
+    if (this.pages === 0) return result;
+    const uri = await sweepWork('Write the report').writeSweepReport(this.author, this.pages, result);
+    return toSweepResult(this.state, uri);
+  }
+
+  /** Acts on what a page showed, or only reports it. */
+  private async settle(findings: readonly Finding[]): Promise<void> {
+    if (findings.length === 0) return;
+    const entries = this.spec.delete
+      ? await sweepWork(`Settle ${findings.length} orphans`).actOnOrphans(this.spec, findings)
+      : findings.map(({ entry }) => entry);
+    await this.report(entries);
+  }
+
+  private async report(entries: readonly SweepEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    for (const entry of entries) addOrphan(this.state, entry);
+    await this.keepPage({ orphans: entries });
+  }
+
+  private async settleMissing<Entry extends MissingEntry>(
+    found: readonly Entry[],
+    act: (entry: Entry) => Promise<MissingEntry>,
+  ): Promise<void> {
+    if (found.length === 0) return;
+    const missing: MissingEntry[] = [];
+    for (const entry of found) {
+      const line = this.spec.delete ? await act(entry) : entry;
+      const { kind, name, model, version, action, reason, next } = line;
+      missing.push({ kind, name, model, version, action, reason, next });
+      this.reported.add(name);
+    }
+    for (const entry of missing) addMissing(this.state, entry);
+    await this.keepPage({ missing });
+  }
+
+  /** Under the model's run lock, so that no run loses the deployment that it is working with. */
+  private async release(entry: IdleEntry): Promise<IdleEntry> {
+    const { model, version, deployment, idleHours } = entry;
+    const lock = modelLock(model);
+    return CancellationScope.nonCancellable(async () => {
+      const owner = await leases(`Lock model ${model}`).claimLease(lock, this.holder);
+      if (!sameHolder(owner, this.holder)) {
+        return { ...entry, action: 'kept', reason: `${describeHolder(owner)} works on the model` };
+      }
+      try {
+        const look = sweepWork(`Is ${deployment} idle still?`);
+        const prepared = await look.prepareIdleRelease(this.spec, entry, this.author);
+        if ('keep' in prepared) return { ...entry, action: 'kept', reason: prepared.keep };
+        const holder: ModelHolder = { kind: 'model-version', model, version };
+        await leaseReleases(`Release idle ${deployment}`).releaseLease(prepared.resource, holder);
+        const notes = `released: nothing asked it for ${idleHours.toFixed(1)} h`;
+        const forget = registry(`Version ${version} sleeps`);
+        await forget.forgetDeployment(this.author, model, version, notes);
+        return { ...entry, action: 'released', reason: notes };
+      } finally {
+        await leaseReleases(`Unlock model ${model}`).releaseLease(lock, this.holder);
+      }
+    });
+  }
+
+  private async keepPage(page: {
+    orphans?: readonly SweepEntry[];
+    missing?: readonly MissingEntry[];
+    idle?: readonly IdleEntry[];
+  }): Promise<void> {
+    this.pages += 1;
+    this.show();
+    await sweepLook('Keep what was found').keepReportPage(this.author, this.pages, page);
+  }
+
+  private show(doing: string = this.state.doing): void {
+    this.state.doing = doing;
+    setCurrentDetails(renderSweepDetails(this.state));
+  }
+}

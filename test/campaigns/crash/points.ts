@@ -1,0 +1,159 @@
+import { runKey } from '../../../src/activities/run-spec/resolve.js';
+import type { ModelVersion } from '../../../src/domain/model-version.js';
+import { type ActivityTrace, type ArmedKill, type KillPoint, killPoints } from '../support/kill-control.js';
+import { sample } from '../support/random.js';
+import { nameOf, type Path } from './paths.js';
+
+/** Kills the worker as soon as the run's history has this many events. */
+interface EventPoint {
+  readonly kind: 'event';
+  readonly count: number;
+  readonly label: string;
+}
+
+/** The worker kills itself in an activity of the run, or of a lease that belongs to it. */
+interface ActivityPoint {
+  readonly kind: KillPoint;
+  readonly role: string;
+  readonly activityType: string;
+  readonly activityId: string;
+  readonly mutates: boolean;
+  readonly label: string;
+}
+
+export type Point = EventPoint | ActivityPoint;
+
+export const kinds = ['event', ...killPoints] as const;
+
+/** A run, and what stood before it: enough to tell which workflow plays which part. */
+export interface Identity {
+  readonly model: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly versions: readonly ModelVersion[];
+}
+
+/** Prefixes of the IDs of the workflows that work for a run, by the part each plays. */
+export function rolesOf({ model, workflowId, runId, versions }: Identity): ReadonlyMap<string, string> {
+  const key = `${model}-${runKey({ workflowId, originalRunId: runId })}`;
+  const roles = new Map([
+    ['run', workflowId],
+    ['lock', `lease/model/${model}`],
+    ['lease/training-job', `lease/training-job/${key}`],
+    ['lease/deployment', `lease/deployment/${key}`],
+  ]);
+  for (const { status, modelName, deployment } of versions) {
+    if (status !== 'champion' && status !== 'previous') continue;
+    roles.set(`${status}-lease/training-job`, `lease/training-job/${modelName}`);
+    if (deployment) roles.set(`${status}-lease/deployment`, `lease/deployment/${deployment.name}`);
+  }
+  return roles;
+}
+
+/** What an undisturbed run went through, in order. */
+export interface MeasuredPath {
+  readonly path: Path;
+  readonly events: readonly string[];
+  readonly points: readonly Point[];
+}
+
+/** Every event of a history and every point in every activity of a run that nobody disturbed. */
+export function measure(
+  path: Path,
+  events: readonly string[],
+  traces: readonly ActivityTrace[],
+  roles: ReadonlyMap<string, string>,
+): MeasuredPath {
+  const eventPoints = events.map(
+    (label, index): Point => ({ kind: 'event', count: index + 1, label: `event ${index + 1} ${label}` }),
+  );
+  const activityPoints = [...groupByActivity(traces, roles)].flatMap(([name, attempts]) => {
+    const last = attempts.at(-1) as ActivityTrace;
+    const mutates = attempts.some(({ mutations }) => mutations.length > 0);
+    const ends = attempts.some(({ ended }) => ended !== 'waiting');
+    const possible: Readonly<Record<KillPoint, boolean>> = {
+      'before-call': true,
+      'after-commit': mutates,
+      'before-completion': ends,
+    };
+    return killPoints
+      .filter((kind) => possible[kind])
+      .map(
+        (kind): Point => ({
+          kind,
+          role: name.slice(0, name.lastIndexOf(' ')),
+          activityType: last.activityType,
+          activityId: last.activityId,
+          mutates,
+          label: `${kind} ${last.activityType} ${last.activityId} of ${name.slice(0, name.lastIndexOf(' '))}`,
+        }),
+      );
+  });
+  return { path, events, points: [...eventPoints, ...activityPoints] };
+}
+
+function groupByActivity(
+  traces: readonly ActivityTrace[],
+  roles: ReadonlyMap<string, string>,
+): Map<string, ActivityTrace[]> {
+  const groups = new Map<string, ActivityTrace[]>();
+  for (const trace of traces) {
+    const role = [...roles].find(([, prefix]) => trace.workflowId.startsWith(prefix))?.[0];
+    if (!role) continue;
+    const name = `${role} ${trace.activityId}`;
+    groups.set(name, [...(groups.get(name) ?? []), trace]);
+  }
+  return groups;
+}
+
+/** The kills of a case that the worker does to itself; those of unknown workflows are left out. */
+export function toArmedKills(
+  caseId: string,
+  points: readonly Point[],
+  roles: ReadonlyMap<string, string>,
+): ArmedKill[] {
+  return points.flatMap((point) => {
+    const workflow = point.kind === 'event' ? undefined : roles.get(point.role);
+    if (point.kind === 'event' || workflow === undefined) return [];
+    const { activityType, activityId, kind, mutates } = point;
+    return [{ id: `${caseId} ${point.label}`, workflow, activityType, activityId, point: kind, mutates }];
+  });
+}
+
+export interface CrashCase {
+  readonly name: string;
+  readonly affinity: string;
+  readonly path: Path;
+  readonly points: readonly Point[];
+}
+
+/** Few enough that a case is quick to play again, many enough that lifecycles are not most of the work. */
+const killsInACase = 6;
+
+/** Cases that together cover every point, the kills of each spread over its lifecycle. */
+export function allCases(measured: readonly MeasuredPath[]): CrashCase[] {
+  return measured.flatMap(({ path, points }) => {
+    const count = Math.ceil(points.length / killsInACase);
+    return Array.from({ length: count }, (_, number) => ({
+      name: `${nameOf(path)}/${number}`,
+      affinity: path.target,
+      path,
+      points: points.filter((_, index) => index % count === number),
+    }));
+  });
+}
+
+/** One case for each path, with a kill of three of the four kinds; a few more where the count is not reached. */
+export function shortCases(measured: readonly MeasuredPath[], random: () => number): CrashCase[] {
+  return measured.map(({ path, points }, number) => {
+    const wanted = kinds.filter((_, index) => index !== number % kinds.length);
+    const chosen = wanted.flatMap((kind) =>
+      sample(
+        points.filter((point) => point.kind === kind),
+        1,
+        random,
+      ),
+    );
+    return { name: `${nameOf(path)}/short`, affinity: path.target, path, points: chosen };
+  });
+}

@@ -1,0 +1,319 @@
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { CommandFailure } from '../../../src/client/exit.js';
+import { runScript, wholeNumber } from '../../../src/client/trials/script.js';
+import { tableLines } from '../../../src/client/trials/table.js';
+import type { Addresses } from '../../support/addresses.js';
+import { type Finding, type Invariant, invariants } from './invariants.js';
+import { Tally } from './tally.js';
+import { type Lane, type LaneOptions, openWorld, type World } from './world.js';
+
+export interface CampaignOptions {
+  /** Whatever a campaign chooses derives from it. */
+  readonly seed: number;
+  readonly short: boolean;
+  /** A case's number, or a part of its name: nothing else is played. */
+  readonly only: string | null;
+  readonly lanes: number;
+  /** Servers that run already; the campaign starts its own where there are none. */
+  readonly addresses?: Addresses | null;
+  readonly signal?: AbortSignal;
+  readonly print?: (line: string) => void;
+}
+
+export interface Violation {
+  /** Null where a case broke for a reason that no invariant names. */
+  readonly invariant: Invariant | null;
+  readonly case: string;
+  readonly message: string;
+  /** The command that plays this case again. */
+  readonly replay: string;
+}
+
+export interface CampaignReport {
+  readonly name: string;
+  readonly seed: number;
+  readonly cases: number;
+  /** How often each invariant was looked at. */
+  readonly checked: Readonly<Record<Invariant, number>>;
+  readonly violations: readonly Violation[];
+  readonly tally: Tally;
+  readonly seconds: number;
+}
+
+/** One thing to play, by a name that is stable for a seed, unique, and safe in a shell. */
+export interface CampaignCase {
+  readonly name: string;
+  /** Cases that share it are played on the same lane where that keeps no lane idle. */
+  readonly affinity?: string;
+}
+
+/** What a campaign's body works with. */
+export interface Campaign {
+  readonly options: CampaignOptions;
+  readonly world: World;
+  readonly tally: Tally;
+  readonly signal: AbortSignal;
+  print(line: string): void;
+  /** Counts what a case found; violations are reported at the end. */
+  record(findings: readonly Finding[], played: CampaignCase | string): void;
+  /** Reports what no invariant names. */
+  reportBroken(played: CampaignCase | string, message: string): void;
+  /** Works on all items, side by side on lanes that later cases use again; the first error ends it. */
+  onLanes<Item, Result>(
+    items: readonly Item[],
+    lane: LaneOptions,
+    work: (item: Item, lane: Lane) => Promise<Result>,
+  ): Promise<Result[]>;
+  /**
+   * Plays cases on several lanes side by side, each case on one lane. With `only`, just those named; an error
+   * that `play` throws is a violation, and the lane is then replaced by a new one.
+   */
+  playCases<Case extends CampaignCase>(
+    cases: readonly Case[],
+    lane: LaneOptions,
+    play: (played: Case, lane: Lane) => Promise<void>,
+  ): Promise<void>;
+}
+
+export interface CampaignDefinition {
+  /** As in `npm run campaign:<name>`. */
+  readonly name: string;
+  readonly description: string;
+  readonly defaultLanes?: number;
+  /** What `--short` means, for the help. */
+  readonly short: string;
+}
+
+export type CampaignFunction = ((options: CampaignOptions) => Promise<CampaignReport>) & {
+  readonly definition: CampaignDefinition;
+};
+
+/** Makes a campaign that can be run by a script (`runCampaign`) and by a test (by calling it). */
+export function defineCampaign(
+  definition: CampaignDefinition,
+  body: (campaign: Campaign) => Promise<void>,
+): CampaignFunction {
+  const run = async (options: CampaignOptions): Promise<CampaignReport> => {
+    const startedMs = performance.now();
+    const campaign = new RunningCampaign(definition, options);
+    await campaign.run(body);
+    return campaign.report(startedMs);
+  };
+  return Object.assign(run, { definition });
+}
+
+interface CommandLine {
+  readonly seed: number;
+  readonly short?: true;
+  readonly only?: string;
+  readonly lanes: number;
+}
+
+/** Runs the campaign as a command, where `module` is what Node was started with; exits with 1 on a violation. */
+export async function runCampaign(module: string, campaign: CampaignFunction): Promise<void> {
+  const script = process.argv[1];
+  if (!script || realpathSync(script) !== fileURLToPath(module)) return;
+  const { definition } = campaign;
+  const command = new Command(`campaign:${definition.name}`)
+    .description(definition.description)
+    .option('--seed <number>', 'everything chosen derives from it', wholeNumber(0, 2 ** 31), 1)
+    .option('--short', definition.short)
+    .option('--only <case>', 'play one case: its number, or a part of its name')
+    .option(
+      '--lanes <number>',
+      'cases played side by side',
+      wholeNumber(1, 32),
+      definition.defaultLanes ?? 4,
+    );
+  await runScript<CommandLine>(command, async ({ seed, short, only, lanes }, signal) => {
+    const print = (line: string) => console.log(line);
+    const options = { seed, short: short ?? false, only: only ?? null, lanes, signal, print };
+    const report = await campaign(options);
+    for (const line of reportLines(report)) print(line);
+    if (report.violations.length > 0) throw new CommandFailure(`${report.violations.length} violations.`);
+  });
+}
+
+export function reportLines(report: CampaignReport): string[] {
+  const { checked, violations, tally, name, seed, cases, seconds } = report;
+  const rows = (Object.keys(invariants) as Invariant[]).map((invariant) => [
+    invariant,
+    invariants[invariant],
+    String(checked[invariant]),
+    String(violations.filter((violation) => violation.invariant === invariant).length),
+  ]);
+  return [
+    '',
+    ...tally.lines(),
+    '',
+    ...tableLines([['', 'invariant', 'checked', 'violations'], ...rows]),
+    '',
+    ...violations.flatMap(({ invariant, case: played, message, replay }) => [
+      `VIOLATION ${invariant ?? '(broken)'} in ${played}: ${message}`,
+      `  again: ${replay}`,
+    ]),
+    `campaign:${name}, seed ${seed}: ${cases} cases in ${seconds.toFixed(0)} s, ${violations.length} violations`,
+  ];
+}
+
+class RunningCampaign implements Campaign {
+  readonly tally = new Tally();
+  readonly signal: AbortSignal;
+  #world: World | null = null;
+  #cases = 0;
+  readonly #idleLanes: { readonly options: LaneOptions; readonly lane: Lane }[] = [];
+  readonly #checked = Object.fromEntries(Object.keys(invariants).map((each) => [each, 0])) as Record<
+    Invariant,
+    number
+  >;
+  readonly #violations: Violation[] = [];
+
+  constructor(
+    private readonly definition: CampaignDefinition,
+    readonly options: CampaignOptions,
+  ) {
+    this.signal = options.signal ?? new AbortController().signal;
+  }
+
+  get world(): World {
+    if (!this.#world) throw new Error('The campaign has not started');
+    return this.#world;
+  }
+
+  async run(body: (campaign: Campaign) => Promise<void>): Promise<void> {
+    this.#world = await openWorld(this.options.addresses ?? null, this.signal);
+    try {
+      await Promise.race([body(this), interruption(this.signal)]);
+      this.print('looking for secrets at rest');
+      const { files, bytes, leaks } = await this.#world.scanForSecrets();
+      for (const leak of leaks) this.#violate('I7', 'the whole campaign', leak);
+      this.#checked.I7 += files;
+      this.print(`  ${files} files, ${(bytes / 1e6).toFixed(0)} MB`);
+    } finally {
+      await this.#world.close();
+    }
+  }
+
+  report(startedMs: number): CampaignReport {
+    return {
+      name: this.definition.name,
+      seed: this.options.seed,
+      cases: this.#cases,
+      checked: this.#checked,
+      violations: this.#violations,
+      tally: this.tally,
+      seconds: (performance.now() - startedMs) / 1000,
+    };
+  }
+
+  print(line: string): void {
+    this.options.print?.(line);
+  }
+
+  record(findings: readonly Finding[], played: CampaignCase | string): void {
+    for (const { invariant, violation } of findings) {
+      this.#checked[invariant] += 1;
+      if (violation !== null) this.#violate(invariant, nameOf(played), violation);
+    }
+  }
+
+  reportBroken(played: CampaignCase | string, message: string): void {
+    this.#violate(null, nameOf(played), message);
+  }
+
+  async onLanes<Item, Result>(
+    items: readonly Item[],
+    options: LaneOptions,
+    work: (item: Item, lane: Lane) => Promise<Result>,
+  ): Promise<Result[]> {
+    const results: Result[] = [];
+    const queue = [...items.entries()];
+    const workOn = async () => {
+      const lane = await this.#takeLane(options);
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        this.signal.throwIfAborted();
+        results[next[0]] = await work(next[1], lane);
+      }
+      this.#idleLanes.push({ options, lane });
+    };
+    await Promise.all(Array.from({ length: Math.min(this.options.lanes, items.length) }, workOn));
+    return results;
+  }
+
+  async playCases<Case extends CampaignCase>(
+    cases: readonly Case[],
+    options: LaneOptions,
+    play: (played: Case, lane: Lane) => Promise<void>,
+  ): Promise<void> {
+    const queue = this.#selected(cases);
+    const total = queue.length;
+    let done = 0;
+    const affinities = [...new Set(queue.map(({ affinity }) => affinity))];
+    const playQueue = async (number: number) => {
+      let lane: Lane | null = null;
+      let affinity = affinities[number % affinities.length];
+      for (;;) {
+        const played = takeFrom(queue, affinity);
+        if (!played || this.signal.aborted) break;
+        affinity = played.affinity;
+        const startedMs = performance.now();
+        try {
+          lane ??= await this.#takeLane(options);
+          await play(played, lane);
+        } catch (error) {
+          if (this.signal.aborted) return;
+          this.reportBroken(played, error instanceof Error ? (error.stack ?? error.message) : String(error));
+          // What a broken case has left in its lane is not the next one's business.
+          lane = null;
+        }
+        this.#cases += 1;
+        done += 1;
+        const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+        this.print(`${String(done).padStart(4)}/${total}  ${played.name}  ${seconds} s`);
+      }
+      if (lane) this.#idleLanes.push({ options, lane });
+    };
+    const lanes = Math.min(this.options.lanes, total);
+    await Promise.all(Array.from({ length: lanes }, (_, number) => playQueue(number)));
+  }
+
+  async #takeLane(options: LaneOptions): Promise<Lane> {
+    const index = this.#idleLanes.findIndex((idle) => idle.options === options);
+    const [idle] = index < 0 ? [] : this.#idleLanes.splice(index, 1);
+    return idle?.lane ?? this.world.openLane(options);
+  }
+
+  #selected<Case extends CampaignCase>(cases: readonly Case[]): Case[] {
+    const { only } = this.options;
+    if (only === null) return [...cases];
+    const exact = cases.filter(({ name }) => name === only);
+    if (exact.length > 0) return exact;
+    if (/^\d+$/.test(only)) return cases.slice(Number(only), Number(only) + 1);
+    return cases.filter(({ name }) => name.includes(only));
+  }
+
+  #violate(invariant: Invariant | null, played: string, message: string): void {
+    const { seed } = this.options;
+    const replay = `npm run campaign:${this.definition.name} -- --seed ${seed} --only ${played}`;
+    this.#violations.push({ invariant, case: played, message, replay });
+    this.print(`VIOLATION ${invariant ?? '(broken)'} in ${played}: ${message}`);
+  }
+}
+
+function nameOf(played: CampaignCase | string): string {
+  return typeof played === 'string' ? played : played.name;
+}
+
+function takeFrom<Case extends CampaignCase>(queue: Case[], affinity: string | undefined): Case | undefined {
+  const index = queue.findIndex((each) => each.affinity === affinity);
+  return index < 0 ? queue.shift() : queue.splice(index, 1)[0];
+}
+
+async function interruption(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
