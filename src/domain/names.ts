@@ -38,6 +38,8 @@ export function ownershipTags(input: {
   runId: string;
   model: string;
   stage: string;
+  /** Where this installation keeps its files: two of them in one account leave each other's resources alone. */
+  bucket: string;
 }): Record<string, string> {
   return {
     'anneal:owner': 'anneal',
@@ -45,5 +47,6 @@ export function ownershipTags(input: {
     'anneal:run': input.runId,
     'anneal:model': input.model,
     'anneal:stage': input.stage,
+    'anneal:bucket': input.bucket,
   };
 }

@@ -56,8 +56,10 @@ export interface OwnedPage {
 
 /** Everything that decides about one resource. */
 export interface SweepFacts {
-  /** The tag `anneal:owner`; for files, whether they lie where only Anneal writes. */
+  /** The tag `anneal:owner`. */
   readonly owner: string | null;
+  /** The tag `anneal:bucket` names our bucket: the same account may have another installation. */
+  readonly isOfThisInstallation: boolean;
   /** By the provider's clock; null where it does not say. */
   readonly ageHours: number | null;
   readonly hasLiveLease: boolean;
@@ -71,7 +73,7 @@ export type SweepVerdict = 'foreign' | 'young' | 'leased' | 'inUse' | 'needed' |
 
 /** An orphan is ours, past its grace, and nobody's: no lease, no running creator, no registered version. */
 export function judge(facts: SweepFacts, graceHours: number): SweepVerdict {
-  if (facts.owner !== 'anneal') return 'foreign';
+  if (facts.owner !== 'anneal' || !facts.isOfThisInstallation) return 'foreign';
   if (facts.ageHours === null || !(facts.ageHours >= graceHours)) return 'young';
   if (facts.hasLiveLease) return 'leased';
   if (facts.isCreatorRunning) return 'inUse';

@@ -21,7 +21,7 @@ export async function answerAdmin(context: AdminContext, request: SandboxRequest
     case 'GET /_anneal/health':
       return jsonReply(200, health(world));
     case 'GET /_anneal/state':
-      return jsonReply(200, describeState(world));
+      return jsonReply(200, describeState(world, context.faults.hasFailed));
     case 'GET /_anneal/ledger':
       return jsonReply(200, { simulated: true, entries: world.state.ledger } satisfies SandboxLedger);
     case 'GET /_anneal/metrics':

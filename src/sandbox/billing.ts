@@ -2,18 +2,18 @@ import type { SandboxResource, SandboxState } from './admin.js';
 import { progressOf } from './bedrock/jobs.js';
 import { throughputStatus } from './bedrock/provisioned-throughput.js';
 import type { Tags } from './bedrock/records.js';
-import { createdPrice, hoursBetween, type ResourceKind } from './ledger.js';
+import { billedHours, createdPrice, hoursBetween, type ResourceKind } from './ledger.js';
 import { servedModelArn } from './state.js';
 import { byteMsUntil } from './storage/state.js';
 import type { World } from './world.js';
 
 /** Everything that exists or has existed, what it costs, and what it has cost. */
-export function describeState(world: World): SandboxState {
+export function describeState(world: World, hasFailed: (arn: string) => boolean): SandboxState {
   const resources = [
     ...jobResources(world),
     ...modelResources(world),
-    ...deploymentResources(world),
-    ...throughputResources(world),
+    ...deploymentResources(world, hasFailed),
+    ...throughputResources(world, hasFailed),
     ...bucketResources(world),
   ];
   const created = new Set(resources.map((resource) => resource.resource));
@@ -66,11 +66,12 @@ function modelResources(world: World): SandboxResource[] {
   );
 }
 
-function deploymentResources(world: World): SandboxResource[] {
+function deploymentResources(world: World, hasFailed: (arn: string) => boolean): SandboxResource[] {
   const now = world.now();
   return [...world.state.deployments.values()].map((deployment) => {
     const modelArn = servedModelArn(deployment, now);
-    const living = now < deployment.readyAt ? 'Creating' : 'Active';
+    const ready = now < deployment.readyAt ? 'Creating' : 'Active';
+    const living = hasFailed(deployment.arn) ? 'Failed' : ready;
     return hourly(world, 'deployment', deployment, {
       status: deployment.deletedAt === null ? living : 'Deleted',
       baseModel: world.state.models.get(modelArn)?.baseModel ?? null,
@@ -79,15 +80,16 @@ function deploymentResources(world: World): SandboxResource[] {
   });
 }
 
-function throughputResources(world: World): SandboxResource[] {
+function throughputResources(world: World, hasFailed: (arn: string) => boolean): SandboxResource[] {
   const now = world.now();
-  return [...world.state.throughputs.values()].map((throughput) =>
-    hourly(world, 'provisionedThroughput', throughput, {
-      status: throughput.deletedAt === null ? throughputStatus(throughput, now) : 'Deleted',
+  return [...world.state.throughputs.values()].map((throughput) => {
+    const living = hasFailed(throughput.arn) ? 'Failed' : throughputStatus(throughput, now);
+    return hourly(world, 'provisionedThroughput', throughput, {
+      status: throughput.deletedAt === null ? living : 'Deleted',
       baseModel: throughput.baseModel,
       modelArn: servedModelArn(throughput, now),
-    }),
-  );
+    });
+  });
 }
 
 interface Hourly {
@@ -95,6 +97,7 @@ interface Hourly {
   readonly name: string;
   readonly tags: Tags;
   readonly createdAt: number;
+  readonly readyAt?: number;
   readonly deletedAt: number | null;
 }
 
@@ -105,7 +108,7 @@ function hourly(
   seen: Pick<SandboxResource, 'status' | 'baseModel' | 'modelArn'>,
 ): SandboxResource {
   const price = createdPrice(world.state, record.arn);
-  const hoursBilled = hoursBetween(record.createdAt, record.deletedAt ?? world.now());
+  const hoursBilled = billedHours(world.state, record, record.deletedAt ?? world.now());
   const usage = world.state.usage.get(record.arn);
   return {
     kind,

@@ -1,6 +1,7 @@
 import type {
   CheckedDataset,
   DeploymentRecord,
+  JobDoom,
   JobRecord,
   ModelChange,
   ModelRecord,
@@ -16,6 +17,7 @@ export type SandboxEvent = { readonly at: number } & (
   | { readonly type: 'job.checked'; readonly arn: string; readonly checked: CheckedDataset }
   | { readonly type: 'job.trained'; readonly arn: string; readonly trained: TrainedOutcome }
   | { readonly type: 'job.learnerFailed'; readonly arn: string; readonly message: string }
+  | { readonly type: 'job.doomed'; readonly arn: string; readonly doom: JobDoom }
   | { readonly type: 'job.stopRequested'; readonly arn: string }
   | {
       readonly type: 'job.settled';
@@ -44,7 +46,7 @@ export type SandboxEvent = { readonly at: number } & (
       readonly name: string | null;
       readonly change: ModelChange | null;
     }
-  | { readonly type: 'throughput.deleted'; readonly arn: string }
+  | { readonly type: 'throughput.deleted'; readonly arn: string; readonly goneAt: number }
   | { readonly type: 'tags.set'; readonly arn: string; readonly tags: Tags }
   | {
       readonly type: 'invoked';

@@ -150,11 +150,11 @@ function bucketLine(event: SandboxEvent): Line | null {
 }
 
 function closing(
-  record: { readonly name: string; readonly arn: string; readonly tags: Tags; readonly createdAt: number },
+  record: Billed & { readonly name: string; readonly arn: string; readonly tags: Tags },
   at: number,
   state: State,
 ) {
-  const hoursBilled = hoursBetween(record.createdAt, at);
+  const hoursBilled = billedHours(state, record, at);
   return {
     name: record.name,
     resource: record.arn,
@@ -169,6 +169,19 @@ export function createdPrice(state: State, resource: string): number {
   return (
     state.ledger.find((entry) => entry.action === 'create' && entry.resource === resource)?.usdPerHour ?? 0
   );
+}
+
+interface Billed {
+  readonly createdAt: number;
+  /** When a deployment or throughput is in service; a model has none. */
+  readonly readyAt?: number;
+}
+
+/** The hours that something has cost until a time, as the readings count them; see assumption 19. */
+export function billedHours({ billing }: State, { createdAt, readyAt }: Billed, until: number): number {
+  if (readyAt === undefined) return hoursBetween(createdAt, until);
+  const hours = hoursBetween(billing.billedCreation === 'free' ? readyAt : createdAt, until);
+  return billing.billedHours === 'rounded-up' ? Math.ceil(hours) : hours;
 }
 
 export function hoursBetween(from: number, to: number): number {

@@ -116,8 +116,16 @@ const alternatives: readonly ReadingSet[] = [
   { name: 'silent-update', assumption: 14, readings: { invokeWhileUpdating: 'not-ready' } },
   { name: 'update-conflict', assumption: 15, readings: { updateWhileBusy: 'conflict' } },
   { name: 'update-replaces', assumption: 15, readings: { updateWhileBusy: 'replaces' } },
-  { name: 'creation-not-found', assumption: 16, readings: { invokeWhileCreating: 'not-found' } },
-  { name: 'creation-invalid', assumption: 16, readings: { invokeWhileCreating: 'validation-error' } },
+  {
+    name: 'creation-not-found',
+    assumption: 16,
+    readings: { invokeWhileCreating: 'not-found', servingLagMinutes: 2 },
+  },
+  {
+    name: 'creation-invalid',
+    assumption: 16,
+    readings: { invokeWhileCreating: 'validation-error', servingLagMinutes: 2 },
+  },
   { name: 'no-suffix', assumption: 17, readings: { suffixedBaseModelOnDemand: 'validation-error' } },
   { name: 'served-model-invalid', assumption: 18, readings: { deleteOfServedModel: 'validation-error' } },
   { name: 'whole-hours', assumption: 19, readings: { billedHours: 'rounded-up' } },

@@ -9,6 +9,7 @@ import { type BedrockContext, performBedrockCall } from './bedrock/service.js';
 import { type Call, CallMeter, ConnectionLost, type Gate } from './call.js';
 import { FaultInjector } from './faults/injector.js';
 import { namesInCall } from './faults/names.js';
+import { worldAt } from './faults/past.js';
 import { loadScenario } from './faults/scenarios.js';
 import { type CheckedScript, type FaultScript, parseFaultScript } from './faults/script.js';
 import { BodyTooLarge, jsonReply, type Reply, readBody, type SandboxRequest } from './http/message.js';
@@ -166,9 +167,16 @@ class Sandbox {
       // What is said in a conversation names nothing.
       names: () => namesInCall(this.world.state, route, request, isRuntime ? Buffer.alloc(0) : body),
     };
-    return this.#gate(call, (view = this.world) =>
+    return this.#gate(call, (view = this.#seen(call)) =>
       performBedrockCall({ ...this.#bedrock, world: view }, route, replayed, region),
     );
+  }
+
+  /** What a call sees: the present, but for lists that a reading keeps behind; see assumption 32. */
+  #seen({ operation }: Call): World {
+    const { listLagMinutes } = this.world.settings.readings;
+    if (listLagMinutes === 0 || !operation.startsWith('List')) return this.world;
+    return worldAt(this.world, this.world.now() - listLagMinutes * 60_000);
   }
 }
 

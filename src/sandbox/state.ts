@@ -8,6 +8,7 @@ import type {
 } from './bedrock/records.js';
 import type { SandboxEvent } from './events.js';
 import { type LedgerEntry, toLedgerEntry } from './ledger.js';
+import type { SandboxReadings } from './readings.js';
 import type { BucketRecord, UploadState } from './storage/records.js';
 import { applyStorageEvent } from './storage/state.js';
 
@@ -22,9 +23,13 @@ export interface State {
   /** By deployment, throughput or base model. */
   readonly usage: Map<string, Usage & { usd: number }>;
   readonly ledger: LedgerEntry[];
+  /** How hours are counted; see assumption 19. */
+  readonly billing: BillingReadings;
 }
 
-export function emptyState(): State {
+export type BillingReadings = Pick<SandboxReadings, 'billedHours' | 'billedCreation'>;
+
+export function emptyState(billing: BillingReadings): State {
   return {
     jobs: new Map(),
     models: new Map(),
@@ -34,6 +39,7 @@ export function emptyState(): State {
     uploads: new Map(),
     usage: new Map(),
     ledger: [],
+    billing,
   };
 }
 
@@ -44,7 +50,7 @@ export function applyEvent(state: State, event: SandboxEvent): void {
   applyJobEvent(state, event);
   applyServingEvent(state, event);
   applyStorageEvent(state, event);
-  if (event.type === 'tags.set') setTags(state, event.arn, event.tags);
+  if (event.type === 'tags.set') setTags(state, event);
   if (event.type === 'invoked') {
     const usage = state.usage.get(event.resource) ?? { requests: 0, inputTokens: 0, outputTokens: 0, usd: 0 };
     usage.requests += 1;
@@ -75,6 +81,7 @@ function applyJobEvent(state: State, event: SandboxEvent): void {
   if (event.type === 'job.checked') job.checked = event.checked;
   if (event.type === 'job.trained') job.trained = event.trained;
   if (event.type === 'job.learnerFailed') job.learnerFailure = { at: event.at, message: event.message };
+  if (event.type === 'job.doomed') job.doom = event.doom;
   if (event.type === 'job.stopRequested') job.stopRequestedAt = event.at;
   if (event.type === 'job.settled') {
     const { at, status, failureMessage } = event;
@@ -115,7 +122,9 @@ function applyServingEvent(state: State, event: SandboxEvent): void {
     }
     case 'throughput.deleted': {
       const throughput = state.throughputs.get(event.arn);
-      if (throughput) throughput.deletedAt = event.at;
+      if (!throughput) return;
+      throughput.deletedAt = event.at;
+      throughput.goneAt = event.goneAt;
     }
   }
 }
@@ -125,17 +134,26 @@ export function servedModelArn(served: DeploymentRecord | ThroughputRecord, at: 
   return served.change && at >= served.change.doneAt ? served.change.modelArn : served.modelArn;
 }
 
-export function findTagged(state: State, arn: string): { tags: Tags } | null {
+/** Whether a deployment or throughput is there, or is still seen after its deletion. */
+export function isVisible(
+  { deletedAt, goneAt }: Pick<DeploymentRecord, 'deletedAt' | 'goneAt'>,
+  at: number,
+): boolean {
+  return deletedAt === null || (goneAt !== null && at < goneAt);
+}
+
+/** What bears an ARN and can bear tags, at a time; null when there is nothing. */
+export function findTagged(state: State, arn: string, at: number): { tags: Tags } | null {
   const model = state.models.get(arn);
   const deployment = state.deployments.get(arn);
   const throughput = state.throughputs.get(arn);
   if (model) return model.deletedAt === null ? model : null;
-  if (deployment) return deployment.deletedAt === null ? deployment : null;
-  if (throughput) return throughput.deletedAt === null ? throughput : null;
+  if (deployment) return isVisible(deployment, at) ? deployment : null;
+  if (throughput) return isVisible(throughput, at) ? throughput : null;
   return state.jobs.get(arn) ?? null;
 }
 
-function setTags(state: State, arn: string, tags: Tags): void {
-  const tagged = findTagged(state, arn);
+function setTags(state: State, { arn, tags, at }: { arn: string; tags: Tags; at: number }): void {
+  const tagged = findTagged(state, arn, at);
   if (tagged) tagged.tags = tags;
 }

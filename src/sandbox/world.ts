@@ -9,7 +9,9 @@ import { BlobStore } from './storage/blobs.js';
 
 /** One sandbox: its settings, its clock, what it knows, and the journal that this is rebuilt from. */
 export class World {
-  readonly state: State = emptyState();
+  readonly state: State;
+  /** What has happened apart from objects and requests, which are most of it; for looks into the past. */
+  readonly history: SandboxEvent[] = [];
   readonly clock: SandboxClock;
   readonly prices: Prices = loadPrices();
   readonly blobs: BlobStore;
@@ -20,11 +22,10 @@ export class World {
     readonly settings: SandboxSettings,
     clockScale: number | null,
   ) {
+    this.state = emptyState(settings.readings);
     this.clock = new SandboxClock(stateDirectory, clockScale);
     this.blobs = new BlobStore(join(stateDirectory, 'blobs'));
-    this.#journal = new Journal(join(stateDirectory, 'journal.jsonl'), (event) =>
-      applyEvent(this.state, event),
-    );
+    this.#journal = new Journal(join(stateDirectory, 'journal.jsonl'), (event) => this.#apply(event));
     this.blobs.removeUnreferenced(this.state);
   }
 
@@ -35,7 +36,12 @@ export class World {
   /** Makes something have happened. What costs money is on disk before anybody is told. */
   record(event: SandboxEvent): void {
     this.#journal.append(event, !isFrequent(event));
+    this.#apply(event);
+  }
+
+  #apply(event: SandboxEvent): void {
     applyEvent(this.state, event);
+    if (!isFrequent(event)) this.history.push(event);
   }
 
   close(): void {

@@ -7,30 +7,47 @@ import { failWith } from './failures.js';
 import { throwIfCancelled } from './purchases.js';
 import type { Run } from './run.js';
 
+/** What a story is about to spend money on. */
+interface Intent {
+  readonly spec: ResolvedRunSpec;
+  /** What is trained on; null where an existing version is only deployed. */
+  readonly dataset: DatasetManifest | null;
+  /** False where a model is only trained. */
+  readonly deploys: boolean;
+}
+
 /**
  * Reserves what the run will cost, and asks a person first where the spec says so, where a budget is
  * exceeded or where a commitment is bought: one question for all of it. False when they say no.
  */
-export async function mayTrain(run: Run, spec: ResolvedRunSpec, dataset: DatasetManifest): Promise<boolean> {
-  const exceeded = await reserve(run, spec, dataset, null);
+export async function mayTrain(
+  run: Run,
+  spec: ResolvedRunSpec,
+  dataset: DatasetManifest,
+  { deploys }: Pick<Intent, 'deploys'>,
+): Promise<boolean> {
+  const intent = { spec, dataset, deploys };
+  const exceeded = await reserve(run, intent, null);
   const isAsked = spec.approval === 'before-training';
-  if (!isAsked && exceeded.length === 0 && spec.prices.commitmentUsd === null) return true;
+  if (!isAsked && exceeded.length === 0 && !commits(intent)) return true;
   const estimate = formatUsd(run.state.estimate?.totalUsd ?? 0);
   const subject = `approve training of ${spec.model} on ${dataset.records} records for about ${estimate}`;
-  return isApproved(run, spec, dataset, subject, exceeded);
+  return isApproved(run, intent, subject, exceeded);
 }
 
 /** The same for a version that exists and is only deployed. */
 export async function mayDeploy(run: Run, spec: ResolvedRunSpec): Promise<boolean> {
-  const exceeded = await reserve(run, spec, null, null);
-  if (exceeded.length === 0 && spec.prices.commitmentUsd === null) return true;
-  return isApproved(run, spec, null, deploymentSubject(run, spec), exceeded);
+  const intent = { spec, dataset: null, deploys: true };
+  const exceeded = await reserve(run, intent, null);
+  if (exceeded.length === 0 && !commits(intent)) return true;
+  return isApproved(run, intent, deploymentSubject(run, spec), exceeded);
 }
 
 /** Asks only where a commitment is bought: no budget stands in the way of bringing a champion back. */
 export async function mayCommit(run: Run, spec: ResolvedRunSpec): Promise<boolean> {
-  if (spec.prices.commitmentUsd === null) return true;
-  return (await run.ask(question(deploymentSubject(run, spec), spec, []), spec)) === 'approved';
+  const intent = { spec, deploys: true };
+  if (!commits(intent)) return true;
+  return (await run.ask(question(deploymentSubject(run, spec), intent, []), spec)) === 'approved';
 }
 
 /** A commitment costs its whole term from the moment it is bought; its hours are not booked again. */
@@ -42,13 +59,12 @@ export function bookCommitment(run: Run, spec: ResolvedRunSpec, resource: Leased
 
 async function reserve(
   run: Run,
-  spec: ResolvedRunSpec,
-  dataset: DatasetManifest | null,
+  intent: Intent,
   approvedBy: string | null,
 ): Promise<readonly ExceededBudget[]> {
   // What is only deployed has no budget of its own: its input names none.
-  const budgetUsd = dataset && spec.budgetUsd;
-  const { estimate, exceeded } = await run.budget.reserve({ spec, dataset, budgetUsd, approvedBy });
+  const budgetUsd = intent.dataset && intent.spec.budgetUsd;
+  const { estimate, exceeded } = await run.budget.reserve({ ...intent, budgetUsd, approvedBy });
   run.state.estimate = estimate;
   run.show();
   throwIfCancelled();
@@ -57,25 +73,29 @@ async function reserve(
 
 async function isApproved(
   run: Run,
-  spec: ResolvedRunSpec,
-  dataset: DatasetManifest | null,
+  intent: Intent,
   subject: string,
   exceeded: readonly ExceededBudget[],
 ): Promise<boolean> {
-  const answer = await run.ask(question(subject, spec, exceeded), spec);
+  const answer = await run.ask(question(subject, intent, exceeded), intent.spec);
   if (exceeded.length === 0) return answer === 'approved';
-  if (answer === 'unanswered') throw budgetExceeded(spec, exceeded);
-  if (answer === 'approved') await reserve(run, spec, dataset, run.state.approval?.by ?? 'unnamed');
+  if (answer === 'unanswered') throw budgetExceeded(intent.spec, exceeded);
+  if (answer === 'approved') await reserve(run, intent, run.state.approval?.by ?? 'unnamed');
   return answer === 'approved';
 }
 
-function question(subject: string, spec: ResolvedRunSpec, exceeded: readonly ExceededBudget[]): string {
-  const { commitmentUsd } = spec.prices;
-  const commitment =
-    commitmentUsd === null
-      ? []
-      : [`this buys a commitment of ${formatUsd(commitmentUsd)} that cannot be ended before its term`];
-  const reasons = [...exceeded.map(describeExceeded), ...commitment];
+function commits({ spec, deploys }: Pick<Intent, 'spec' | 'deploys'>): boolean {
+  return deploys && spec.prices.commitmentUsd !== null;
+}
+
+function question(
+  subject: string,
+  intent: Pick<Intent, 'spec' | 'deploys'>,
+  exceeded: readonly ExceededBudget[],
+): string {
+  const price = formatUsd(intent.spec.prices.commitmentUsd ?? 0);
+  const commitment = `this buys a commitment of ${price} that cannot be ended before its term`;
+  const reasons = [...exceeded.map(describeExceeded), ...(commits(intent) ? [commitment] : [])];
   return reasons.length === 0 ? subject : `${subject}: ${reasons.join('; ')}`;
 }
 

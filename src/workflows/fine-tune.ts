@@ -27,7 +27,7 @@ export async function fineTune(input: unknown): Promise<RunResult> {
 
     const dataset = await datasetStage(run, spec);
     if (await isUnchanged(run, spec, dataset)) return 'unchanged';
-    if (!(await mayTrain(run, spec, dataset))) return 'declined';
+    if (!(await mayTrain(run, spec, dataset, { deploys: true }))) return 'declined';
 
     const version = await trainingStage(run, spec, dataset);
     run.skip('conversion', 'not needed on this target');

@@ -1,6 +1,11 @@
-import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { Purchase } from '../activities/admission/in-turn.js';
-import { type LeasedResource, leaseWorkflowId, type ModelHolder, type WorkflowHolder } from '../domain/lease.js';
+import {
+  type LeasedResource,
+  leaseWorkflowId,
+  type ModelHolder,
+  type WorkflowHolder,
+} from '../domain/lease.js';
 import type { ModelVersion } from '../domain/model-version.js';
 import { failWith, toRunFailure } from './failures.js';
 import { leaseReleases, leases } from './proxies.js';
@@ -114,12 +119,19 @@ export class Purchases {
     } catch (error) {
       // A look that a cancel caught in its middle comes back as a failure of its own.
       if (!isCancellation(error)) throwIfCancelled();
-      throw error;
+      throw explained(error, obstacle);
     } finally {
       state.waitingFor = null;
       this.run.show();
     }
   }
+}
+
+/** The server's word on a deadline says nothing about what was waited for. */
+function explained(error: unknown, obstacle: string): unknown {
+  const ranOut = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
+  if (!ranOut) return error;
+  return failWith('ProviderRejected', `there was no room within deadlines.purchaseHours: ${obstacle}`);
 }
 
 /** Lets a cancel that arrived inside a non-cancellable scope take effect. */

@@ -1,4 +1,3 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { BudgetReservation } from '../activities/budgets/activities.js';
 import type { DatasetManifest } from '../domain/dataset.js';
@@ -7,12 +6,14 @@ import type { ResolvedRunSpec } from '../domain/run-spec.js';
 import { budgets } from './proxies.js';
 
 /** Set by the server on every run that a schedule starts. */
-const startedBySchedule = defineSearchAttributeKey('TemporalScheduledById', 'KEYWORD');
+const startedBySchedule = { name: 'TemporalScheduledById', type: 'KEYWORD' } as const;
 
 export interface ReserveInput {
   readonly spec: ResolvedRunSpec;
   /** Null where an existing version is only deployed. */
   readonly dataset: DatasetManifest | null;
+  /** False where a model is only trained. */
+  readonly deploys: boolean;
   readonly budgetUsd: number | null;
   readonly approvedBy: string | null;
 }
@@ -28,7 +29,7 @@ export class RunBudget {
   };
 
   /** Not torn by a cancel: what was reserved without anybody knowing would never be freed. */
-  async reserve({ spec, dataset, budgetUsd, approvedBy }: ReserveInput): Promise<BudgetReservation> {
+  async reserve({ spec, dataset, deploys, budgetUsd, approvedBy }: ReserveInput): Promise<BudgetReservation> {
     this.hasReserved = true;
     const { deployment, prices, validation } = spec;
     return CancellationScope.nonCancellable(() =>
@@ -36,6 +37,7 @@ export class RunBudget {
         ...this.run(spec.model),
         spec: { deployment, prices, validation },
         dataset: dataset && { trainingTokens: dataset.trainingTokens, training: dataset.training },
+        deploys,
         budgetUsd,
         approvedBy,
       }),

@@ -17,7 +17,7 @@ export async function train(input: unknown): Promise<RunResult> {
     const joined = await run.lockModel(spec);
     if (joined) return joined;
     const dataset = await datasetStage(run, spec);
-    if (!(await mayTrain(run, spec, dataset))) return 'declined';
+    if (!(await mayTrain(run, spec, dataset, { deploys: false }))) return 'declined';
     const version = await trainingStage(run, spec, dataset);
     await run.purchases.handOverTo(version);
     run.state.billing = await CancellationScope.nonCancellable(() =>

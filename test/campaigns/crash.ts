@@ -1,5 +1,5 @@
 import { ModelLines, playLifecycle } from './crash/lifecycle.js';
-import { nameOf, paths, wrongEnd } from './crash/paths.js';
+import { nameOf, type Path, paths, targets, wrongEnd } from './crash/paths.js';
 import { allCases, type CrashCase, kinds, measure, rolesOf, shortCases } from './crash/points.js';
 import { type Campaign, defineCampaign, runCampaign } from './support/campaign.js';
 import { checkModel, findingsOf, isOf, type Observed, secondPurchases } from './support/invariants.js';
@@ -20,10 +20,10 @@ export const crashCampaign = defineCampaign(
     short: 'about 25 kills, of every kind, instead of all',
   },
   async (campaign) => {
-    const { short, seed } = campaign.options;
+    const { short, seed, only } = campaign.options;
     const lines = new ModelLines();
     campaign.print('measuring lifecycles that nobody disturbs');
-    const measured = await campaign.onLanes(paths, laneOptions, async (path, lane) => {
+    const measured = await campaign.onLanes(pathsFor(only), laneOptions, async (path, lane) => {
       const model = await lines.modelFor(lane, path.target, campaign.signal);
       const before = lane.control.trace().length;
       const played = await playLifecycle(lane, model, path, [], campaign.signal);
@@ -34,9 +34,17 @@ export const crashCampaign = defineCampaign(
       return result;
     });
     const cases = short ? shortCases(measured, randomFrom(seed)) : allCases(measured);
+    const kills = cases.reduce((sum, { points }) => sum + points.length, 0);
+    campaign.print(`${cases.length} lifecycles with ${kills} kills`);
     await campaign.playCases(cases, laneOptions, (played, lane) => playCase(campaign, lines, played, lane));
   },
 );
+
+/** A single case needs the paths of its target only. */
+function pathsFor(only: string | null): readonly Path[] {
+  const target = targets.find((each) => only?.startsWith(each));
+  return target ? paths.filter((path) => path.target === target) : paths;
+}
 
 async function playCase(campaign: Campaign, lines: ModelLines, crash: CrashCase, lane: Lane): Promise<void> {
   const { path, points } = crash;

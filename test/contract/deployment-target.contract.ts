@@ -6,6 +6,7 @@ import type {
   DeploymentReference,
   DeploymentRequest,
 } from '../../src/domain/deployment.js';
+import type { OwnedPage } from '../../src/domain/sweep.js';
 
 /** What a target's tests bring along, so that the same promises can be checked everywhere. */
 export interface DeploymentTargetFixture {
@@ -41,6 +42,7 @@ export function describeDeploymentTarget(name: string, setup: () => Promise<Depl
     describe('create', () => createTests(get));
     describe('an existing deployment', () => lifeTests(get));
     describe('delete', () => deleteTests(get));
+    describe('listOwned', () => listTests(get));
   });
 }
 
@@ -166,6 +168,40 @@ function deleteTests(fixture: () => DeploymentTargetFixture): void {
     await newTarget().delete('not-ours');
     expect(await count('not-ours')).toBe(1);
   });
+}
+
+function listTests(fixture: () => DeploymentTargetFixture): void {
+  test('gives what carries our tags, with age, price and what would create it again', async () => {
+    const { newTarget, request, createStrangers } = fixture();
+    const target = newTarget();
+    const made = await target.create(request('listed'));
+    await createStrangers('unlisted');
+    const pages = await allPages(target);
+    expect(pages.flatMap(({ resources }) => resources.map(({ name }) => name))).toEqual(['listed']);
+    const [page] = pages;
+    const [listed] = page?.resources ?? [];
+    const { tags, settings } = request('listed');
+    expect(listed).toMatchObject({ kind: 'deployment', provider: target.name, id: made.deploymentId, tags });
+    expect(listed?.usdPerHour).toBeGreaterThanOrEqual(0);
+    expect(settings).toEqual(listed?.settings);
+    await sleep(1_100);
+    const ageMs =
+      Date.parse((await allPages(target))[0]?.observedAt ?? '') - Date.parse(listed?.createdAt ?? '');
+    expect(ageMs).toBeGreaterThan(0);
+    await target.delete('listed');
+    expect((await allPages(target)).flatMap(({ resources }) => resources)).toEqual([]);
+  });
+}
+
+async function allPages(target: DeploymentTarget): Promise<OwnedPage[]> {
+  const pages: OwnedPage[] = [];
+  let next: string | null = null;
+  do {
+    const page: OwnedPage = await target.listOwned(next);
+    pages.push(page);
+    next = page.next;
+  } while (next !== null);
+  return pages;
 }
 
 async function untilReady(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ObjectStore } from '../../src/activities/dataset/object-store.js';
+import type { ObjectInventory, ObjectStore } from '../../src/activities/dataset/object-store.js';
 
 /** Holds every object store to its promises. `setup` gives a store whose bucket may not exist yet. */
 export function describeObjectStore(name: string, setup: () => Promise<ObjectStore>): void {
@@ -95,6 +95,60 @@ export function describeObjectStore(name: string, setup: () => Promise<ObjectSto
       await store.delete(at('deleted'));
       await store.delete(at('deleted'));
       expect(await store.head(at('deleted'))).toBeNull();
+    });
+  });
+}
+
+/** Holds every store that a sweep looks through to its promises; `begin` starts an upload in parts. */
+export function describeObjectInventory(
+  name: string,
+  setup: () => Promise<{
+    store: ObjectStore & ObjectInventory;
+    begin(key: string): Promise<void>;
+  }>,
+): void {
+  describe(`object inventory: ${name}`, () => {
+    let store: ObjectStore & ObjectInventory;
+    let begin: (key: string) => Promise<void>;
+    const at = (key: string) => `s3://${store.bucket}/${key}`;
+    beforeAll(async () => {
+      ({ store, begin } = await setup());
+      await store.ensureBucket();
+    });
+
+    test('lists objects with size and age, a page at a time, from any place on', async () => {
+      const keys = Array.from({ length: 1_003 }, (_, index) => `aged/${String(index).padStart(5, '0')}`);
+      for (let start = 0; start < keys.length; start += 50) {
+        await Promise.all(keys.slice(start, start + 50).map((key) => store.put(at(key), 'four')));
+      }
+      const first = await store.listPage(at('aged/'), null);
+      expect(first.isLast).toBe(false);
+      const last = first.objects.at(-1)?.uri ?? '';
+      const second = await store.listPage(at('aged/'), last);
+      expect(second.isLast).toBe(true);
+      const objects = [...first.objects, ...second.objects];
+      expect(objects.map(({ uri }) => uri)).toEqual(keys.map(at));
+      for (const { bytes, modifiedAt } of objects) {
+        expect(bytes).toBe(4);
+        // The clock of a reply has whole seconds.
+        expect(Date.parse(modifiedAt)).toBeLessThanOrEqual(Date.parse(second.observedAt) + 1_000);
+      }
+      expect((await store.listPage(at('aged/'), at('aged/01000'))).objects).toHaveLength(2);
+      expect(await store.listPage(at('never/'), null)).toMatchObject({ objects: [], isLast: true });
+    });
+
+    test('lists uploads that came to no end, and gives them up, also twice', async () => {
+      await begin('parts/one');
+      await begin('parts/two');
+      const { uploads, observedAt } = await store.listUploads(at('parts/'));
+      expect(uploads.map(({ uri }) => uri).sort()).toEqual([at('parts/one'), at('parts/two')]);
+      expect(Date.parse(uploads[0]?.startedAt ?? '')).toBeLessThanOrEqual(Date.parse(observedAt) + 1_000);
+      const [one] = uploads;
+      if (!one) throw new Error('no upload is listed');
+      await store.abortUpload(one);
+      await store.abortUpload(one);
+      expect((await store.listUploads(at('parts/'))).uploads).toEqual(uploads.slice(1));
+      expect((await store.listUploads(at('other/'))).uploads).toEqual([]);
     });
   });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TrainingProvider } from '../../src/activities/training/provider.js';
+import type { OwnedPage, OwnedResource } from '../../src/domain/sweep.js';
 import {
   isTerminal,
   type TrainingJobDescription,
@@ -39,6 +40,7 @@ export function describeTrainingProvider(name: string, setup: () => Promise<Trai
     describe('a running job', () => runTests(get));
     describe('cancel', () => cancelTests(get));
     describe('deleteModel', () => deleteTests(get));
+    describe('listOwned', () => listTests(get));
   });
 }
 
@@ -179,6 +181,53 @@ function deleteTests(fixture: () => TrainingProviderFixture): void {
   test('succeeds when there never was a model', async () => {
     await fixture().newProvider().deleteModel('nobody-trained-this');
   });
+}
+
+function listTests(fixture: () => TrainingProviderFixture): void {
+  test('gives jobs that have not ended, then models, of those that carry our tags', async () => {
+    const { newProvider, request, startStrangersJob, countModels, endsWithinMs } = fixture();
+    const provider = newProvider();
+    await startStrangersJob('unlisted');
+    const job = await provider.submit(await request('listed'));
+    const { tags } = await request('listed');
+    const running = (await listAll(provider)).filter(({ name }) => name.endsWith('listed'));
+    expect(running).toMatchObject([
+      { kind: 'training-job', name: 'listed', id: job.jobId, usdPerHour: 0, tags },
+    ]);
+    expect(await provider.hasModel('listed')).toBe(false);
+
+    await untilEnd(provider, job, endsWithinMs);
+    await expect.poll(() => countModels('unlisted'), { timeout: endsWithinMs }).toBe(1);
+    const ended = (await listAll(provider)).filter(({ name }) => name.endsWith('listed'));
+    expect(ended).toMatchObject([{ kind: 'model', provider: provider.name, name: 'listed', tags }]);
+    expect(ended[0]?.usdPerHour).toBeGreaterThan(0);
+    expect(Number.isNaN(Date.parse(ended[0]?.createdAt ?? ''))).toBe(false);
+    expect(await provider.hasModel('listed')).toBe(true);
+    expect(await provider.hasModel('unlisted')).toBe(false);
+    await provider.deleteModel('listed');
+    expect(await provider.hasModel('listed')).toBe(false);
+  });
+
+  test('goes on until everything was seen', async () => {
+    const { newProvider, request } = fixture();
+    const provider = newProvider();
+    await provider.submit(await request('page-1'));
+    await provider.submit(await request('page-2'));
+    const names = (await listAll(provider)).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['page-1', 'page-2']));
+    expect(new Set(names).size).toBe(names.length);
+  });
+}
+
+async function listAll(provider: TrainingProvider): Promise<OwnedResource[]> {
+  const resources: OwnedResource[] = [];
+  let next: string | null = null;
+  do {
+    const page: OwnedPage = await provider.listOwned(next);
+    resources.push(...page.resources);
+    next = page.next;
+  } while (next !== null);
+  return resources;
 }
 
 /** Every description on the way to the end, the first one included. */

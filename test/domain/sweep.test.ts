@@ -2,10 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatProblems, parseInput } from '../../src/domain/parse-input.js';
 import { judge, type SweepEntry, type SweepFacts, sweepSpecSchema } from '../../src/domain/sweep.js';
-import { addOrphan, newSweepState, renderSweepDetails, toSweepResult } from '../../src/domain/sweep-report.js';
+import {
+  addOrphan,
+  newSweepState,
+  renderSweepDetails,
+  toSweepResult,
+} from '../../src/domain/sweep-report.js';
 
 const factsArbitrary: fc.Arbitrary<SweepFacts> = fc.record({
   owner: fc.oneof(fc.constant('anneal'), fc.constant(null), fc.constantFrom('Anneal', 'anneal ', 'team')),
+  isOfThisInstallation: fc.boolean(),
   ageHours: fc.oneof(fc.constant(null), fc.constant(Number.NaN), fc.double({ min: 0, max: 1000 })),
   hasLiveLease: fc.boolean(),
   isCreatorRunning: fc.boolean(),
@@ -18,7 +24,7 @@ describe('what a sweep deletes', () => {
     fc.assert(
       fc.property(factsArbitrary, graceHours, (facts, grace) => {
         if (judge(facts, grace) !== 'orphan') return;
-        expect(facts.owner).toBe('anneal');
+        expect(facts).toMatchObject({ owner: 'anneal', isOfThisInstallation: true });
         expect(facts.ageHours).toBeGreaterThanOrEqual(grace);
         expect(facts).toMatchObject({ hasLiveLease: false, isCreatorRunning: false, neededBy: null });
       }),
@@ -29,6 +35,7 @@ describe('what a sweep deletes', () => {
   it('stays as it is the moment one reason to keep it is added', () => {
     const orphan = {
       owner: 'anneal',
+      isOfThisInstallation: true,
       ageHours: 2,
       hasLiveLease: false,
       isCreatorRunning: false,
@@ -37,6 +44,7 @@ describe('what a sweep deletes', () => {
     expect(judge(orphan, 1)).toBe('orphan');
     expect(judge({ ...orphan, owner: null }, 1)).toBe('foreign');
     expect(judge({ ...orphan, owner: 'anneal-staging' }, 1)).toBe('foreign');
+    expect(judge({ ...orphan, isOfThisInstallation: false }, 1)).toBe('foreign');
     expect(judge({ ...orphan, ageHours: 0.99 }, 1)).toBe('young');
     expect(judge({ ...orphan, ageHours: null }, 0)).toBe('young');
     expect(judge({ ...orphan, ageHours: Number.NaN }, 0)).toBe('young');

@@ -247,8 +247,9 @@ describe.concurrent('a commitment', () => {
   it('is booked with its whole term once it is bought', async () => {
     const model = service.newModel();
     await limit(model, 50_000);
-    const deployment = provisioned({ commitmentDuration: 'OneMonth' }).deployment;
-    await service.execute('train', conversation(model));
+    const { deployment } = provisioned({ commitmentDuration: 'OneMonth' });
+    // Nobody is asked for what training alone does not buy.
+    await service.execute('train', conversation(model, { deployment, budgetUsd: 1 }));
     const handle = await service.start('deploy', { model, deployment });
     const { awaiting } = await untilAsked(handle);
     expect(awaiting).toContain('$38688.00');

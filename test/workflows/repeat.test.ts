@@ -77,7 +77,10 @@ describe.concurrent('fineTune, started again for the same model', () => {
 
   it('leaves the model free after a failure', async () => {
     const model = service.newModel();
-    await service.run('fineTune', conversation(model, { budgetUsd: 0, deadlines: { approvalHours: 0.5 / 3600 } }));
+    await service.run(
+      'fineTune',
+      conversation(model, { budgetUsd: 0, deadlines: { approvalHours: 0.5 / 3600 } }),
+    );
     const lock = service.client.workflow.getHandle(leaseWorkflowId(modelLock(model)));
     await vi.waitFor(async () => expect((await lock.query(leaseQuery)).state).toBe('released'), 60_000);
   });

@@ -10,6 +10,8 @@ export interface ReserveBudgetInput extends BudgetedRun {
   readonly spec: Pick<ResolvedRunSpec, 'deployment' | 'prices' | 'validation'>;
   /** What is trained on; null where an existing version is only deployed. */
   readonly dataset: Pick<DatasetManifest, 'trainingTokens' | 'training'> | null;
+  /** False where a model is only trained. */
+  readonly deploys: boolean;
   /** The run's own budget; null where it has none. */
   readonly budgetUsd: number | null;
   /** Who approved it although it passes a budget; null before anybody was asked. */
@@ -31,8 +33,8 @@ export type BudgetActivities = ReturnType<typeof createBudgetActivities>;
 export function createBudgetActivities({ budgets }: { budgets: Budgets }) {
   return {
     /** Estimates what a run will cost and reserves that in all of its budgets, or in none. */
-    async reserveBudget({ spec, dataset, ...run }: ReserveBudgetInput): Promise<BudgetReservation> {
-      const estimate = estimateCost(spec, dataset);
+    async reserveBudget({ spec, dataset, deploys, ...run }: ReserveBudgetInput): Promise<BudgetReservation> {
+      const estimate = estimateCost(spec, dataset, deploys);
       return { ...(await budgets.reserve({ ...run, estimateUsd: estimate.totalUsd })), estimate };
     },
 

@@ -70,7 +70,7 @@ export function createDeploymentActivities({ providers, registry, admission }: D
         name: name.name,
         idempotencyToken: name.idempotencyToken,
         modelId: version.modelId,
-        tags: ownershipTags({ ...author, model: spec.model, stage: 'deployment' }),
+        tags: ownershipTags({ ...author, model: spec.model, stage: 'deployment', bucket: spec.run.bucket }),
         settings: spec.deployment.settings,
       };
       const queue = `${target.name}/deployment/${version.baseModel}`;

@@ -21,16 +21,17 @@ type Dataset = Pick<DatasetManifest, 'trainingTokens' | 'training'>;
 
 /**
  * What a run is expected to cost: training by token and epoch, the deployment's hour or a commitment's whole
- * term, the questions asked; beside it, what goes on costing money every month once the version is champion.
- * Without a dataset: a version that exists already is deployed, and nothing else.
+ * term, the questions asked; beside it, what goes on costing money every month for what the run leaves behind.
+ * Without a dataset nothing is trained, a version that exists is deployed; `deploys` is false where a model
+ * is only trained.
  */
-export function estimateCost(spec: Spec, dataset: Dataset | null): CostEstimate {
+export function estimateCost(spec: Spec, dataset: Dataset | null, deploys = true): CostEstimate {
   const items = [
     ...(dataset ? [trainingItem(spec, dataset)] : []),
-    deploymentItem(spec),
-    ...(dataset ? [validationItem(spec, dataset)] : []),
+    ...(deploys ? [deploymentItem(spec)] : []),
+    ...(dataset && deploys ? [validationItem(spec, dataset)] : []),
   ];
-  return { items, totalUsd: totalUsd(items), monthly: monthlyItems(spec) };
+  return { items, totalUsd: totalUsd(items), monthly: monthlyItems(spec, deploys) };
 }
 
 function trainingItem({ prices }: Spec, { trainingTokens }: Dataset): CostItem {
@@ -71,10 +72,10 @@ function validationItem({ prices, validation }: Spec, { trainingTokens, training
 }
 
 /** Not part of the run: what its model bills for as long as it is kept. */
-function monthlyItems({ deployment, prices }: Spec): CostItem[] {
+function monthlyItems({ deployment, prices }: Spec, deploys: boolean): CostItem[] {
   const { modelStorageUsdPerHour, deploymentUsdPerHour, commitmentUsd } = prices;
   const storage = { what: 'the trained model, stored', usd: modelStorageUsdPerHour * hoursPerMonth };
-  if (deploymentUsdPerHour === 0 || commitmentUsd !== null) return [storage];
+  if (!deploys || deploymentUsdPerHour === 0 || commitmentUsd !== null) return [storage];
   return [
     storage,
     {

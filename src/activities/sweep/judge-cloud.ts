@@ -43,10 +43,11 @@ export async function judgeCloud(
   const page = await source.listOwned(cursor.page);
 
   const graceHours = spec.graceMinutes / 60;
-  const seen = await pMap(page.resources, (resource) => seeOwner(resource, page, graceHours), {
+  const ours = page.resources.filter((resource) => isOurs(dependencies, resource));
+  const seen = await pMap(ours, (resource) => seeOwner(resource, page, graceHours), {
     concurrency: looksAtOnce,
   });
-  const versions = await dependencies.inventory.keeping(page.resources.map(({ name }) => name));
+  const versions = await dependencies.inventory.keeping(ours.map(({ name }) => name));
   const judged = seen.map((each) => ({ ...each, version: whoNeeds(versions, each.resource) }));
 
   const findings = judged.flatMap((each) => toFinding(dependencies, each, graceHours));
@@ -59,7 +60,12 @@ export async function judgeCloud(
     judged.filter(({ resource }) => !orphans.has(resource.name)),
     taskQueue,
   );
-  return { examined: page.resources.length, findings, idle, next: nextCursor(cursor, page, sources.length) };
+  return { examined: ours.length, findings, idle, next: nextCursor(cursor, page, sources.length) };
+}
+
+/** Another installation in the same account keeps its files in another bucket. */
+function isOurs({ bucket }: SweepDependencies, { tags }: OwnedResource): boolean {
+  return tags['anneal:bucket'] === bucket;
 }
 
 interface Seen {
@@ -107,7 +113,8 @@ function toFinding(
 ): Finding[] {
   const neededBy = version && describeVersion(version);
   const owner = resource.tags['anneal:owner'] ?? null;
-  const verdict = judge({ ...seen, owner, neededBy }, graceHours);
+  const isOfThisInstallation = isOurs(dependencies, resource);
+  const verdict = judge({ ...seen, owner, isOfThisInstallation, neededBy }, graceHours);
   if (verdict !== 'orphan' && verdict !== 'needed') return [];
   const model = version?.model ?? resource.tags['anneal:model'] ?? '';
   const kept =

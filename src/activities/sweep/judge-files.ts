@@ -124,6 +124,7 @@ async function factsOf(
   return {
     // Only Anneal writes there.
     owner: 'anneal',
+    isOfThisInstallation: true,
     ageHours: Math.min(ageHours, builtHoursAgo ?? ageHours),
     hasLiveLease,
     isCreatorRunning,
@@ -156,6 +157,7 @@ export async function judgeUploads(
       const ageHours = hoursBetween(startedAt, observedAt);
       const facts = {
         owner: 'anneal',
+        isOfThisInstallation: true,
         ageHours,
         hasLiveLease: false,
         isCreatorRunning: await isLeased('model', model),

@@ -145,7 +145,7 @@ function toRequest(
     training: dataset.training,
     validation: dataset.validation,
     outputUri: trainingOutputUri(spec.run.bucket, spec.model, name.name),
-    tags: ownershipTags({ ...author, model: spec.model, stage: 'training' }),
+    tags: ownershipTags({ ...author, model: spec.model, stage: 'training', bucket: spec.run.bucket }),
     settings,
   };
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ResolvedRunSpec, RunSpec } from '../../domain/run-spec.js';
 import type { RunResult, RunStatus } from '../../domain/run-state.js';
-import type { SandboxFaults, SandboxResource, SandboxState } from '../../sandbox/admin.js';
+import type { LedgerEntry, SandboxFaults, SandboxResource, SandboxState } from '../../sandbox/admin.js';
 import type { CheckedScript } from '../../sandbox/faults/script.js';
 import type { Stage } from '../demo/act.js';
 import type { Followed } from '../demo/follow-run.js';
@@ -43,6 +43,8 @@ export interface Rehearsal {
   readonly seconds: number;
   /** What the local cloud has charged for all of it. */
   readonly spendUsd: number;
+  /** Creates in the local cloud's ledger, by kind. */
+  readonly bought: Readonly<Record<string, number>>;
   readonly firedFaults: SandboxFaults['log'];
   readonly startedAt: string;
   readonly champion: readonly SandboxResource[];
@@ -55,6 +57,8 @@ const environment = {
   ANNEAL_LEASE_WATCH_SECONDS: '2',
   ANNEAL_LEASE_LOOK_AGAIN_SECONDS: '3',
 };
+/** Until it trains, a run waits for no cloud: its time must not fly while rows are read. */
+const preparationClockScale = 60;
 /** Beside its deadlines, a run may take so long before it is given up. */
 const patienceSeconds = 180;
 /** How long leases and undos may take after the run has closed. */
@@ -70,7 +74,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     name: 'rehearsal',
     home: join(homeAt(options.home).path, 'rehearsal'),
     recipe: spec.recipe,
-    stack: { clockScale, readings, environment },
+    stack: { clockScale: Math.min(clockScale, preparationClockScale), readings, environment },
     signal: AbortSignal.any([signal, over.signal]),
     print,
     printRun: waitsOnce(print),
@@ -93,7 +97,7 @@ async function play({ stack, stage }: Trial, options: RehearsalOptions): Promise
   const shortened = shortenDeadlines(resolved.deadlines, clockScale);
   print(`\n  Web UI while it lasts: ${stack.uiUrl}`);
   print(`  Deadlines are shortened with the clock: ${shortened.map(deadlineText).join(', ')}.\n`);
-  if (options.faults) await installFaults(stage, options.faults);
+  if (options.faults) await admin(stage, 'faults', 'PUT', JSON.stringify(options.faults));
   const { time: startedAt } = await stage.cloudState();
   const startedAtMs = performance.now();
   const followed = await follow(
@@ -113,7 +117,8 @@ async function play({ stack, stage }: Trial, options: RehearsalOptions): Promise
     cloudHours: (Date.parse(ended.time) - Date.parse(startedAt)) / 3_600_000,
     seconds,
     spendUsd: ended.usd,
-    firedFaults: (await admin<SandboxFaults>(stage, 'GET')).log,
+    bought: countBought(await stage.ledger()),
+    firedFaults: (await admin<SandboxFaults>(stage, 'faults', 'GET')).log,
     startedAt,
     champion,
     leftBilling,
@@ -125,11 +130,16 @@ async function follow(
   stage: Stage,
   spec: RunSpec,
   patienceMs: number,
-  { approve, print, signal }: RehearsalOptions,
+  { approve, print, signal, clockScale }: RehearsalOptions,
 ): Promise<Followed | null> {
   const workflowId = `rehearsal/${spec.model ?? spec.recipe}`;
   let asked: string | null = null;
-  const onStatus = async ({ awaiting }: RunStatus) => {
+  let isFast = false;
+  const onStatus = async ({ awaiting, stage: at, job }: RunStatus) => {
+    if (!isFast && (at === 'training' || job !== null)) {
+      isFast = true;
+      await admin(stage, 'clock', 'POST', JSON.stringify({ scale: clockScale }));
+    }
     if (awaiting === null || awaiting === asked) return;
     asked = awaiting;
     const command = ['workflow', 'update', 'execute', '--workflow-id', workflowId, '--name', 'approve'];
@@ -198,12 +208,18 @@ export function toBilling(
   };
 }
 
-async function installFaults(stage: Stage, script: CheckedScript): Promise<void> {
-  await admin(stage, 'PUT', JSON.stringify(script));
+function countBought(ledger: readonly LedgerEntry[]): Record<string, number> {
+  const kinds = ledger.filter(({ action, kind }) => action === 'create' && kind !== 'bucket');
+  return Object.fromEntries(
+    [...new Set(kinds.map(({ kind }) => kind))].map((kind) => [
+      kind,
+      kinds.filter((entry) => entry.kind === kind).length,
+    ]),
+  );
 }
 
-async function admin<T>({ stack }: Stage, method: string, body?: string): Promise<T> {
-  const response = await fetch(`${stack.awsEndpoint}/_anneal/faults`, { method, body: body ?? null });
+async function admin<T>({ stack }: Stage, what: string, method: string, body?: string): Promise<T> {
+  const response = await fetch(`${stack.awsEndpoint}/_anneal/${what}`, { method, body: body ?? null });
   if (!response.ok) throw new Error(`The local cloud answers ${response.status}: ${await response.text()}`);
   return (await response.json()) as T;
 }

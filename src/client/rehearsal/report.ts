@@ -20,11 +20,25 @@ export function reportLines(rehearsal: Rehearsal, playsFaults: boolean): string[
       : '  The run did not end in the time that its deadlines leave it, and was given up.',
     ...(failure ? [`  ${failure.replaceAll('\n', '\n  ')}`] : []),
     `  It took ${cloudHours.toFixed(1)} h of the cloud's time, ${seconds.toFixed(0)} s of yours.`,
+    `  Bought, by the cloud's ledger: ${boughtText(rehearsal)}`,
     `  Spend (simulated): ${formatUsd(spendUsd)}`,
     '',
     ...(playsFaults ? faultLines(rehearsal) : []),
     ...billingLines(rehearsal),
   ];
+}
+
+const words: Readonly<Record<string, string>> = {
+  trainingJob: 'training job',
+  customModel: 'model',
+  provisionedThroughput: 'provisioned throughput',
+};
+
+function boughtText({ bought }: Rehearsal): string {
+  const parts = Object.entries(bought).map(
+    ([kind, count]) => `${count} ${words[kind] ?? kind}${count > 1 ? 's' : ''}`,
+  );
+  return parts.join(', ') || 'nothing';
 }
 
 function faultLines({ firedFaults, startedAt }: Rehearsal): string[] {

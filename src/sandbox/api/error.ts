@@ -3,6 +3,7 @@ export type AwsErrorName =
   | 'AccessDeniedException'
   | 'ConflictException'
   | 'InternalServerException'
+  | 'LimitExceededException'
   | 'ModelErrorException'
   | 'ModelNotReadyException'
   | 'ResourceNotFoundException'
@@ -20,6 +21,8 @@ export class AwsError extends Error {
     message: string,
     /** Further members of the error's body, for instance `resourceName`. */
     readonly members: Readonly<Record<string, unknown>> = {},
+    /** The HTTP status where the operation does not declare this error, and a reading has it anyway. */
+    readonly undeclaredStatus: number | null = null,
   ) {
     super(message);
   }
@@ -35,4 +38,9 @@ export function notFoundError(message: string): AwsError {
 
 export function conflictError(message: string): AwsError {
   return new AwsError('ConflictException', message);
+}
+
+/** A conflict that the operation's model does not declare; see assumptions 5 and 15. */
+export function undeclaredConflictError(message: string): AwsError {
+  return new AwsError('ConflictException', message, {}, 400);
 }

@@ -8,13 +8,17 @@ import { conflictError, notFoundError, validationError } from '../api/error.js';
 import { servedModelArn } from '../state.js';
 import type { World } from '../world.js';
 import { foundationModelArn } from './base-models.js';
+import { assertSeen } from './identity.js';
 import { jobFiles } from './job-files.js';
+import { jobProgress } from './job-progress.js';
 import { timestamp } from './jobs.js';
 import { listPage } from './listing.js';
 import type { DeploymentRecord, JobRecord, ModelRecord, ThroughputRecord } from './records.js';
 
 export function getCustomModel(world: World, input: GetCustomModelCommandInput) {
-  const model = findModel(world, input.modelIdentifier ?? '');
+  const identifier = input.modelIdentifier ?? '';
+  const model = findModel(world, identifier);
+  assertSeen(world, model.createdAt, `There is no custom model ${identifier}.`);
   const job = jobOf(world, model);
   const last = job.trained?.metrics.at(-1);
   return {
@@ -32,7 +36,7 @@ export function getCustomModel(world: World, input: GetCustomModelCommandInput) 
     validationMetrics:
       last && typeof last.validationLoss === 'number' ? [{ validationLoss: last.validationLoss }] : undefined,
     creationTime: timestamp(model.createdAt),
-    modelStatus: 'Active',
+    modelStatus: statusOf(world, model),
   };
 }
 
@@ -42,7 +46,7 @@ export function listCustomModels(world: World, input: ListCustomModelsCommandInp
     return (
       [undefined, baseArn].includes(input.baseModelArnEquals) &&
       [undefined, baseArn].includes(input.foundationModelArnEquals) &&
-      [undefined, 'Active'].includes(input.modelStatus) &&
+      (input.modelStatus === undefined || input.modelStatus === statusOf(world, model)) &&
       input.isOwned !== false
     );
   });
@@ -65,14 +69,21 @@ function summaryOf(world: World, model: ModelRecord) {
     baseModelName: model.baseModel.split(':')[0],
     customizationType: 'FINE_TUNING',
     ownerAccountId: world.settings.accountId,
-    modelStatus: 'Active',
+    modelStatus: statusOf(world, model),
   };
 }
 
 export function deleteCustomModel(world: World, input: DeleteCustomModelCommandInput) {
   const model = findModel(world, input.modelIdentifier ?? '');
+  if (statusOf(world, model) === 'Creating') {
+    throw conflictError(`The model ${model.name} is still being made by its job.`);
+  }
   const user = findUser(world, model);
-  if (user) throw conflictError(`The model ${model.name} is in use by ${user.arn}; delete that first.`);
+  if (user) {
+    const message = `The model ${model.name} is in use by ${user.arn}; delete that first.`;
+    const { deleteOfServedModel } = world.settings.readings;
+    throw deleteOfServedModel === 'conflict' ? conflictError(message) : validationError(message);
+  }
   world.record({ type: 'model.deleted', at: world.now(), arn: model.arn });
   rmSync(jobFiles(world, jobOf(world, model)).model, { force: true });
   return {};
@@ -114,6 +125,31 @@ export function jobOf(world: World, model: ModelRecord): JobRecord {
   return job;
 }
 
+/** What Get and List show: finished models, sooner or later as the readings have it; see assumption 11. */
 function liveModels(world: World): ModelRecord[] {
-  return [...world.state.models.values()].filter((model) => model.deletedAt === null);
+  const { modelAppears, modelLagMinutes } = world.settings.readings;
+  const lagMs = modelAppears === 'after-completion' ? modelLagMinutes * 60_000 : 0;
+  const live = [...world.state.models.values()].filter(
+    (model) => model.deletedAt === null && world.now() >= model.createdAt + lagMs,
+  );
+  return [...live, ...modelsInTraining(world)];
+}
+
+/** Models that are seen although their jobs have not finished. */
+function modelsInTraining(world: World): ModelRecord[] {
+  if (world.settings.readings.modelAppears !== 'while-training') return [];
+  return [...world.state.jobs.values()].flatMap((job) => {
+    const { startedAt } = jobProgress(job, world.now()).training;
+    if (job.settled || startedAt === null) return [];
+    const { modelArn: arn, modelName: name, arn: jobArn, baseModel, modelTags: tags } = job;
+    return [{ arn, name, jobArn, baseModel, digest: '', tags, createdAt: startedAt, deletedAt: null }];
+  });
+}
+
+export function findModelInTraining(world: World, arn: string): ModelRecord | null {
+  return modelsInTraining(world).find((model) => model.arn === arn) ?? null;
+}
+
+function statusOf(world: World, model: ModelRecord): 'Active' | 'Creating' {
+  return jobOf(world, model).settled ? 'Active' : 'Creating';
 }

@@ -5,11 +5,20 @@ import type {
   ListCustomModelDeploymentsCommandInput,
   UpdateCustomModelDeploymentCommandInput,
 } from '@aws-sdk/client-bedrock';
-import { AwsError, conflictError, notFoundError, validationError } from '../api/error.js';
+import { notFoundError, validationError } from '../api/error.js';
 import { servedModelArn } from '../state.js';
 import type { World } from '../world.js';
 import { findServableModel } from './custom-models.js';
-import { findByToken, fingerprintOf, newIdentifier } from './identity.js';
+import {
+  assertDeletable,
+  assertSeen,
+  assertUpdatable,
+  findByToken,
+  fingerprintOf,
+  newIdentifier,
+  quotaError,
+  takenNameError,
+} from './identity.js';
 import { timestamp } from './jobs.js';
 import { listPage } from './listing.js';
 import type { DeploymentRecord } from './records.js';
@@ -51,8 +60,7 @@ export function createCustomModelDeployment(
 
 function checkName(world: World, name: string): void {
   const other = visibleDeployments(world).find((deployment) => deployment.name === name);
-  // The operation declares no ConflictException; see assumption 5.
-  if (other) throw validationError(`The deployment name ${name} is in use by ${other.arn}.`);
+  if (other) throw takenNameError(world, `The deployment name ${name} is in use by ${other.arn}.`);
 }
 
 function checkQuota(world: World): void {
@@ -61,15 +69,17 @@ function checkQuota(world: World): void {
     (deployment) => statusOf(world, deployment) === 'Creating',
   );
   if (creating.length >= limit) {
-    throw new AwsError(
-      'ServiceQuotaExceededException',
+    throw quotaError(
+      world,
       `There are ${creating.length} custom model deployments in progress; the quota allows ${limit}.`,
     );
   }
 }
 
 export function getCustomModelDeployment(world: World, input: GetCustomModelDeploymentCommandInput) {
-  const deployment = findDeployment(world, input.customModelDeploymentIdentifier ?? '');
+  const identifier = input.customModelDeploymentIdentifier ?? '';
+  const deployment = findDeployment(world, identifier);
+  assertSeen(world, deployment.createdAt, `There is no custom model deployment ${identifier}.`);
   const now = world.now();
   const { change } = deployment;
   return {
@@ -118,10 +128,8 @@ export function updateCustomModelDeployment(world: World, input: UpdateCustomMod
       `The model ${model.arn} has another base than ${current.arn}; a deployment is updated within one base.`,
     );
   }
-  if (startedAt < deployment.readyAt || (deployment.change && startedAt < deployment.change.doneAt)) {
-    throw validationError(`The deployment ${deployment.name} is being created or updated; try again later.`);
-  }
-  const doneAt = startedAt + world.settings.updateMinutes * 60_000;
+  assertUpdatable(world, deployment);
+  const doneAt = Math.max(startedAt, deployment.readyAt) + world.settings.updateMinutes * 60_000;
   const change = { modelArn: model.arn, startedAt, doneAt };
   world.record({ type: 'deployment.updated', at: startedAt, arn: deployment.arn, change });
   return { customModelDeploymentArn: deployment.arn };
@@ -129,9 +137,7 @@ export function updateCustomModelDeployment(world: World, input: UpdateCustomMod
 
 export function deleteCustomModelDeployment(world: World, input: DeleteCustomModelDeploymentCommandInput) {
   const deployment = findDeployment(world, input.customModelDeploymentIdentifier ?? '');
-  if (deployment.deletedAt !== null) {
-    throw conflictError(`The deployment ${deployment.name} is being deleted already.`);
-  }
+  assertDeletable(world, deployment);
   const at = world.now();
   const goneAt = at + world.settings.deletionMinutes * 60_000;
   world.record({ type: 'deployment.deleted', at, arn: deployment.arn, goneAt });

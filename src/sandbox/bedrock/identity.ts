@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../domain/json.js';
-import { validationError } from '../api/error.js';
+import {
+  AwsError,
+  conflictError,
+  notFoundError,
+  undeclaredConflictError,
+  validationError,
+} from '../api/error.js';
 import type { World } from '../world.js';
 
 /** Twelve lower-case letters and digits, as Bedrock's ARNs end; the same for the same history. */
@@ -18,6 +24,7 @@ export function fingerprintOf(input: { readonly clientRequestToken?: string | un
 interface Created {
   readonly token: string | null;
   readonly fingerprint: string;
+  readonly createdAt: number;
   readonly deletedAt?: number | null;
 }
 
@@ -30,8 +37,10 @@ export function findByToken<Resource extends Created>(
 ): Resource | null {
   if (!token) return null;
   const { readings } = world.settings;
+  const forgottenBefore =
+    readings.tokenMemoryMinutes === null ? 0 : world.now() - readings.tokenMemoryMinutes * 60_000;
   for (const resource of resources) {
-    if (resource.token !== token) continue;
+    if (resource.token !== token || resource.createdAt < forgottenBefore) continue;
     const isDeleted = typeof resource.deletedAt === 'number';
     if (isDeleted && readings.tokenOfDeletedResource === 'new-resource') continue;
     if (resource.fingerprint !== fingerprint && readings.tokenWithOtherParameters === 'validation-error') {
@@ -40,4 +49,57 @@ export function findByToken<Resource extends Created>(
     return resource;
   }
   return null;
+}
+
+/** A full quota in the words of the operation, as the error that the readings choose; see assumption 31. */
+export function quotaError(world: World, message: string): AwsError {
+  switch (world.settings.readings.quotaError) {
+    case 'service-quota-exceeded':
+      return new AwsError('ServiceQuotaExceededException', message);
+    case 'validation-error':
+      return validationError(message);
+    case 'throttling':
+      return new AwsError('ThrottlingException', message);
+    case 'limit-exceeded':
+      return new AwsError('LimitExceededException', message, {}, 400);
+  }
+}
+
+/** A taken name of a deployment or throughput: their operations declare no conflict; see assumption 5. */
+export function takenNameError(world: World, message: string): AwsError {
+  return world.settings.readings.takenName === 'conflict'
+    ? undeclaredConflictError(message)
+    : validationError(message);
+}
+
+/** Refuses to show by Get what was created a moment ago; see assumption 33. */
+export function assertSeen(world: World, createdAt: number, message: string): void {
+  if (world.now() < createdAt + world.settings.readings.getLagMinutes * 60_000) throw notFoundError(message);
+}
+
+interface Serving {
+  readonly name: string;
+  readonly readyAt: number;
+  readonly change: { readonly doneAt: number } | null;
+}
+
+export function isBusy({ readyAt, change }: Serving, now: number): boolean {
+  return now < readyAt || (change !== null && now < change.doneAt);
+}
+
+/** Refuses an update during creation or another update, unless the readings let it replace that; see 15. */
+export function assertUpdatable(world: World, served: Serving): void {
+  if (!isBusy(served, world.now())) return;
+  const { updateWhileBusy } = world.settings.readings;
+  if (updateWhileBusy === 'replaces') return;
+  const message = `${served.name} is being created or updated, not InService or Active; try again later.`;
+  throw updateWhileBusy === 'conflict' ? undeclaredConflictError(message) : validationError(message);
+}
+
+/** Refuses to delete what is being deleted already and, as a reading has it, what is busy; see 13 and 34. */
+export function assertDeletable(world: World, served: Serving & { readonly deletedAt: number | null }): void {
+  if (served.deletedAt !== null) throw conflictError(`${served.name} is being deleted already.`);
+  if (world.settings.readings.deleteWhileBusy === 'conflict' && isBusy(served, world.now())) {
+    throw conflictError(`${served.name} is being created or updated and cannot be deleted yet.`);
+  }
 }

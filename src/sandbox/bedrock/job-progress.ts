@@ -44,7 +44,11 @@ export function jobProgress(job: JobRecord, now: number): JobProgress {
     validation: stage(job.createdAt, plan.validationEnd),
     dataProcessing: stage(plan.validationEnd, plan.dataProcessingEnd),
     training: stage(plan.dataProcessingEnd, plan.trainingEnd),
-    trainedShare: share(seenAt, plan.dataProcessingEnd, job.checked?.trainingMs ?? 0),
+    trainedShare: share(
+      Math.min(seenAt, end.at ?? seenAt),
+      plan.dataProcessingEnd,
+      job.checked?.trainingMs ?? 0,
+    ),
   };
 }
 
@@ -79,6 +83,16 @@ function planOf(job: JobRecord): Plan {
     };
   }
   const dataProcessingEnd = validationEnd + checked.dataProcessingMs;
+  if (job.doom) {
+    const at = dataProcessingEnd + Math.min(job.doom.afterMs, checked.trainingMs);
+    return {
+      validationEnd,
+      dataProcessingEnd,
+      trainingEnd: at,
+      outcome: { status: 'Failed', at },
+      failureMessage: job.doom.failureMessage,
+    };
+  }
   const learnerDoneAt = job.trained?.at ?? job.learnerFailure?.at ?? never;
   const trainingEnd = Math.max(dataProcessingEnd + checked.trainingMs, learnerDoneAt);
   const status = job.trained ? 'Completed' : 'Failed';

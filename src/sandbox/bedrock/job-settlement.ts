@@ -30,7 +30,7 @@ function settle(world: World, job: JobRecord, progress: JobProgress, at: number)
     writeArtifacts(world, job, at);
     if (!world.state.models.has(job.modelArn)) createModel(world, job, at);
   }
-  const usd = trainingPrice(world, job, status === 'Completed' ? 1 : progress.trainedShare);
+  const usd = trainingPrice(world, job, billedShare(world, status, progress));
   world.record({ type: 'job.settled', at, arn: job.arn, status, usd, failureMessage });
   removeSnapshots(world, job);
 }
@@ -53,7 +53,16 @@ function createModel(world: World, job: JobRecord, at: number): void {
   });
 }
 
-/** A stopped job is billed for what it trained; a job that never trained costs nothing. */
+/** A stopped job is billed for what it trained; one that failed as the readings have it; see 10 and 36. */
+function billedShare(
+  world: World,
+  status: 'Completed' | 'Failed' | 'Stopped',
+  { trainedShare }: JobProgress,
+): number {
+  if (status === 'Completed') return 1;
+  return status === 'Failed' && world.settings.readings.failedTraining === 'free' ? 0 : trainedShare;
+}
+
 function trainingPrice(world: World, job: JobRecord, share: number): number {
   const tokens = (job.checked?.tokensPerEpoch ?? 0) * Number(job.hyperParameters.epochCount);
   return (tokens / 1000) * share * world.prices.training(job.baseModel);

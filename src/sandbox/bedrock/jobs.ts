@@ -4,10 +4,10 @@ import type {
   ListModelCustomizationJobsCommandInput,
   StopModelCustomizationJobCommandInput,
 } from '@aws-sdk/client-bedrock';
-import { AwsError, conflictError, notFoundError, validationError } from '../api/error.js';
+import { conflictError, notFoundError, validationError } from '../api/error.js';
 import type { World } from '../world.js';
 import { customizableModel, foundationModelArn, resolveHyperParameters } from './base-models.js';
-import { findByToken, fingerprintOf, newIdentifier } from './identity.js';
+import { assertSeen, findByToken, fingerprintOf, newIdentifier, quotaError } from './identity.js';
 import { bucketOf, requireBucket, requireObject, snapshotDataset } from './job-files.js';
 import { type JobProgress, jobProgress, type StageProgress } from './job-progress.js';
 import { listPage } from './listing.js';
@@ -84,13 +84,14 @@ function toJobRecord(
     trained: null,
     learnerFailure: null,
     stopRequestedAt: null,
+    doom: null,
     settled: null,
   };
 }
 
 function checkNames(world: World, job: JobRecord): void {
   for (const other of world.state.jobs.values()) {
-    if (other.jobName === job.jobName) {
+    if (other.jobName === job.jobName && !isNameFree(world, other)) {
       throw conflictError(
         `The job name ${job.jobName} is in use by ${other.arn}; job names are never freed.`,
       );
@@ -106,29 +107,44 @@ function checkNames(world: World, job: JobRecord): void {
   }
 }
 
+function isNameFree(world: World, { settled }: JobRecord): boolean {
+  const hasFailed = settled !== null && settled.status !== 'Completed';
+  return hasFailed && world.settings.readings.nameOfEndedJob === 'free';
+}
+
 function checkQuota(world: World): void {
   const limit = world.settings.quotas.scheduledCustomizationJobs;
   const unfinished = [...world.state.jobs.values()].filter((job) => !job.settled).length;
   if (unfinished >= limit) {
-    throw new AwsError(
-      'ServiceQuotaExceededException',
+    throw quotaError(
+      world,
       `There are ${unfinished} scheduled customization jobs; the quota allows ${limit}.`,
     );
   }
 }
 
-export function stopModelCustomizationJob(world: World, input: StopModelCustomizationJobCommandInput) {
+/** Returns the job that is stopped; null where a reading ignores the request. */
+export function stopModelCustomizationJob(
+  world: World,
+  input: StopModelCustomizationJobCommandInput,
+): JobRecord | null {
   const job = findJob(world, input.jobIdentifier ?? '');
   const { status } = progressOf(world, job);
-  if (status !== 'InProgress') {
-    throw conflictError(`The job ${job.jobName} is ${status}; only a job that is InProgress can be stopped.`);
+  if (status === 'InProgress') {
+    world.record({ type: 'job.stopRequested', at: world.now(), arn: job.arn });
+    return job;
   }
-  world.record({ type: 'job.stopRequested', at: world.now(), arn: job.arn });
-  return {};
+  const message = `The job ${job.jobName} is ${status}; only a job that is InProgress can be stopped.`;
+  const { stopOfEndedJob } = world.settings.readings;
+  if (stopOfEndedJob === 'conflict') throw conflictError(message);
+  if (stopOfEndedJob === 'validation-error') throw validationError(message);
+  return null;
 }
 
 export function getModelCustomizationJob(world: World, input: GetModelCustomizationJobCommandInput) {
-  const job = findJob(world, input.jobIdentifier ?? '');
+  const identifier = input.jobIdentifier ?? '';
+  const job = findJob(world, identifier);
+  assertSeen(world, job.createdAt, `There is no model customization job ${identifier}.`);
   const progress = progressOf(world, job);
   const last = progress.status === 'Completed' ? job.trained?.metrics.at(-1) : undefined;
   return {
@@ -208,9 +224,11 @@ export function progressOf(world: World, job: JobRecord): JobProgress {
 }
 
 export function findJob(world: World, identifier: string): JobRecord {
-  for (const job of world.state.jobs.values()) {
-    if (job.arn === identifier || job.jobName === identifier) return job;
-  }
+  // The newest, where a name may be used again.
+  const job = [...world.state.jobs.values()].findLast(
+    ({ arn, jobName }) => arn === identifier || jobName === identifier,
+  );
+  if (job) return job;
   throw notFoundError(`There is no model customization job ${identifier}.`);
 }
 

@@ -5,12 +5,21 @@ import type {
   ListProvisionedModelThroughputsCommandInput,
   UpdateProvisionedModelThroughputCommandInput,
 } from '@aws-sdk/client-bedrock';
-import { AwsError, conflictError, notFoundError, validationError } from '../api/error.js';
-import { servedModelArn } from '../state.js';
+import { conflictError, notFoundError, validationError } from '../api/error.js';
+import { isVisible, servedModelArn } from '../state.js';
 import type { World } from '../world.js';
 import { findBaseModel, foundationModelArn } from './base-models.js';
 import { findServableModel } from './custom-models.js';
-import { findByToken, fingerprintOf, newIdentifier } from './identity.js';
+import {
+  assertDeletable,
+  assertSeen,
+  assertUpdatable,
+  findByToken,
+  fingerprintOf,
+  newIdentifier,
+  quotaError,
+  takenNameError,
+} from './identity.js';
 import { timestamp } from './jobs.js';
 import { listPage } from './listing.js';
 import type { ThroughputRecord } from './records.js';
@@ -50,6 +59,7 @@ export function createProvisionedModelThroughput(
     modifiedAt: createdAt,
     change: null,
     deletedAt: null,
+    goneAt: null,
   };
   const usdPerHour = modelUnits * world.prices.modelUnitPerHour(target.baseModel, commitment);
   world.record({ type: 'throughput.created', at: createdAt, throughput, usdPerHour });
@@ -64,9 +74,8 @@ function targetModel(world: World, identifier: string, region: string) {
 }
 
 function checkName(world: World, name: string): void {
-  const other = liveThroughputs(world).find((throughput) => throughput.name === name);
-  // The operation declares no ConflictException; see assumption 5.
-  if (other) throw validationError(`The provisioned model name ${name} is in use by ${other.arn}.`);
+  const other = visibleThroughputs(world).find((throughput) => throughput.name === name);
+  if (other) throw takenNameError(world, `The provisioned model name ${name} is in use by ${other.arn}.`);
 }
 
 function checkQuota(world: World, modelUnits: number, isCommitted: boolean, model: string): void {
@@ -77,8 +86,8 @@ function checkQuota(world: World, modelUnits: number, isCommitted: boolean, mode
     .reduce((sum, throughput) => sum + throughput.modelUnits, 0);
   if (used + modelUnits <= limit) return;
   const kind = isCommitted ? 'commitment' : 'no commitment';
-  throw new AwsError(
-    'ServiceQuotaExceededException',
+  throw quotaError(
+    world,
     limit === 0
       ? `Your account does not currently have any ${kind} model units reserved for ${model}.`
       : `${modelUnits} more ${kind} model units beside ${used} would exceed the quota of ${limit}.`,
@@ -89,14 +98,17 @@ export function getProvisionedModelThroughput(
   world: World,
   input: GetProvisionedModelThroughputCommandInput,
 ) {
-  return describe(world, findThroughput(world, input.provisionedModelId ?? ''));
+  const identifier = input.provisionedModelId ?? '';
+  const throughput = findThroughput(world, identifier);
+  assertSeen(world, throughput.createdAt, `There is no provisioned throughput ${identifier}.`);
+  return describe(world, throughput);
 }
 
 export function listProvisionedModelThroughputs(
   world: World,
   input: ListProvisionedModelThroughputsCommandInput,
 ) {
-  const throughputs = liveThroughputs(world).filter(
+  const throughputs = visibleThroughputs(world).filter(
     (throughput) =>
       [undefined, throughputStatus(throughput, world.now())].includes(input.statusEquals) &&
       [undefined, servedModelArn(throughput, world.now())].includes(input.modelArnEquals),
@@ -137,14 +149,12 @@ export function updateProvisionedModelThroughput(
 ) {
   const throughput = findThroughput(world, input.provisionedModelId ?? '');
   const at = world.now();
-  const status = throughputStatus(throughput, at);
-  if (status !== 'InService') {
-    throw validationError(`The provisioned throughput ${throughput.name} is ${status}, not InService.`);
-  }
+  if (throughput.deletedAt !== null) throw validationError(`${throughput.name} is being deleted.`);
+  assertUpdatable(world, throughput);
   const name = input.desiredProvisionedModelName ?? null;
   if (name && name !== throughput.name) checkName(world, name);
   const modelArn = input.desiredModelId ? desiredModelArn(world, throughput, input.desiredModelId) : null;
-  const doneAt = at + world.settings.updateMinutes * 60_000;
+  const doneAt = Math.max(at, throughput.readyAt) + world.settings.updateMinutes * 60_000;
   const change = modelArn ? { modelArn, startedAt: at, doneAt } : null;
   world.record({ type: 'throughput.updated', at, arn: throughput.arn, name, change });
   return {};
@@ -171,13 +181,15 @@ export function deleteProvisionedModelThroughput(
   input: DeleteProvisionedModelThroughputCommandInput,
 ) {
   const throughput = findThroughput(world, input.provisionedModelId ?? '');
+  assertDeletable(world, throughput);
   const at = world.now();
   if (throughput.commitmentEndsAt !== null && at < throughput.commitmentEndsAt) {
     throw conflictError(
       `${throughput.name} is committed until ${timestamp(throughput.commitmentEndsAt)} and cannot be deleted before.`,
     );
   }
-  world.record({ type: 'throughput.deleted', at, arn: throughput.arn });
+  const goneAt = at + world.settings.deletionMinutes * 60_000;
+  world.record({ type: 'throughput.deleted', at, arn: throughput.arn, goneAt });
   return {};
 }
 
@@ -187,15 +199,23 @@ export function throughputStatus(throughput: ThroughputRecord, now: number) {
 }
 
 export function findThroughput(world: World, identifier: string): ThroughputRecord {
-  for (const throughput of liveThroughputs(world)) {
+  const isFoundByName = world.settings.readings.throughputByName === 'found';
+  for (const throughput of visibleThroughputs(world)) {
     const { arn, name } = throughput;
-    if (arn === identifier || name === identifier || arn.endsWith(`/${identifier}`)) return throughput;
+    if (arn === identifier || arn.endsWith(`/${identifier}`)) return throughput;
+    if (isFoundByName && name === identifier) return throughput;
   }
   throw notFoundError(`There is no provisioned throughput ${identifier}.`);
 }
 
 function liveThroughputs(world: World): ThroughputRecord[] {
   return [...world.state.throughputs.values()].filter((throughput) => throughput.deletedAt === null);
+}
+
+/** Also what is being deleted; see assumption 13. */
+function visibleThroughputs(world: World): ThroughputRecord[] {
+  const now = world.now();
+  return [...world.state.throughputs.values()].filter((throughput) => isVisible(throughput, now));
 }
 
 function monthsLater(at: number, months: number): number {

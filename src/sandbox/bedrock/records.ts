@@ -27,8 +27,16 @@ export interface JobRecord {
   trained: TrainedOutcome | null;
   learnerFailure: { readonly at: number; readonly message: string } | null;
   stopRequestedAt: number | null;
+  /** That it is going to fail while it trains, and when; null for a job as it should be. */
+  doom: JobDoom | null;
   /** Set once the job has ended and its results have been written; never changes after that. */
   settled: SettledJob | null;
+}
+
+export interface JobDoom {
+  readonly failureMessage: string;
+  /** After the training stage began; at its end at the latest. */
+  readonly afterMs: number;
 }
 
 export interface SettledJob {
@@ -113,6 +121,8 @@ export interface ThroughputRecord {
   modifiedAt: number;
   change: ModelChange | null;
   deletedAt: number | null;
+  /** When a deleted throughput is no longer seen. */
+  goneAt: number | null;
 }
 
 export interface Usage {

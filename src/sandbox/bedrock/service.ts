@@ -36,7 +36,11 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   GetModelCustomizationJob: onWorld(jobs.getModelCustomizationJob),
   ListModelCustomizationJobs: onWorld(jobs.listModelCustomizationJobs),
-  StopModelCustomizationJob: onWorld(jobs.stopModelCustomizationJob),
+  StopModelCustomizationJob: ({ world, training }, input) => {
+    const stopped = jobs.stopModelCustomizationJob(world, input);
+    if (stopped) training.stop(stopped.arn);
+    return {};
+  },
   GetCustomModel: onWorld(customModels.getCustomModel),
   ListCustomModels: onWorld(customModels.listCustomModels),
   DeleteCustomModel: onWorld(customModels.deleteCustomModel),
@@ -90,7 +94,8 @@ function errorReply(context: BedrockContext, route: Route | null, error: unknown
   if (error instanceof BodyTooLarge) return awsErrorReply(400, 'ValidationException', error.message);
   if (!(error instanceof AwsError)) throw error;
   if (error.name === 'UnknownOperationException') return awsErrorReply(404, error.name, error.message);
-  const status = route && declaredErrorStatus(route.model, route.operation, error.name);
+  const declared = route && declaredErrorStatus(route.model, route.operation, error.name);
+  const status = declared ?? error.undeclaredStatus;
   if (status) return awsErrorReply(status, error.name, error.message, error.members);
   context.onInvalidResponse(
     new InvalidResponse(`${route?.operation.name} does not declare ${error.name}: ${error.message}`),

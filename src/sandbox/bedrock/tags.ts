@@ -7,6 +7,7 @@ import type {
 import { AwsError, notFoundError } from '../api/error.js';
 import { findTagged } from '../state.js';
 import type { World } from '../world.js';
+import { findModelInTraining } from './custom-models.js';
 import type { Tags } from './records.js';
 
 const mostTags = 50;
@@ -39,7 +40,7 @@ export function listTagsForResource(world: World, input: ListTagsForResourceComm
 }
 
 function tagged(world: World, arn: string): Tags {
-  const resource = findTagged(world.state, arn);
+  const resource = findTagged(world.state, arn, world.now()) ?? findModelInTraining(world, arn);
   if (!resource) throw notFoundError(`There is no resource ${arn}.`);
   return resource.tags;
 }

@@ -67,6 +67,11 @@ export function decideFate(world: World, call: Call, fault: FateFault, rule: num
 function recordJobFate(world: World, { arn, fault, operation, at }: Fate): void {
   if (operation !== 'CreateModelCustomizationJob') return;
   if (fault.kind !== 'jobFailed' && fault.kind !== 'stuck') return;
+  if (fault.kind === 'jobFailed' && fault.stage === 'training') {
+    const doom = { failureMessage: fault.failureMessage, afterMs: fault.afterMinutes * 60_000 };
+    world.record({ type: 'job.doomed', at, arn, doom });
+    return;
+  }
   const ends = fault.kind === 'jobFailed';
   world.record({
     type: 'job.checked',

@@ -18,8 +18,8 @@ export interface Doom {
 export interface FateWatch {
   /** Called whenever a call is answered falsely because of a fate. */
   readonly onShown: (fate: Fate, call: Call) => void;
-  /** Called when something about the fates is to be kept. */
-  readonly onChange: () => void;
+  /** Called when a fate is new, has changed or is over, so that it is kept. */
+  readonly onChange: (fate: Fate, isOver: boolean) => void;
   /** Called with an answer of ours that breaks AWS's model. */
   readonly onInvalidResponse: (message: string) => void;
 }
@@ -60,12 +60,7 @@ export class Fates {
         this.#show(fate, call);
         return bedrockReply(call, 'ResourceNotFoundException', `There is no resource ${fate.arn}.`);
       }
-      const hasFailed =
-        fault.kind === 'deploymentFailed' &&
-        fate.targetModelArn === null &&
-        fate.failsAt !== null &&
-        this.world.now() >= fate.failsAt;
-      if (hasFailed && call.service === 'bedrock-runtime') {
+      if (isFailedCreation(fate, this.world.now()) && call.service === 'bedrock-runtime') {
         this.watch.onShown(fate, call);
         return bedrockReply(call, 'ValidationException', `${fate.arn} is Failed and cannot be invoked.`);
       }
@@ -83,7 +78,7 @@ export class Fates {
     }
     const reply = await perform();
     fate.hasAdvanced = progressShown(reply) > 0;
-    if (fate.hasAdvanced) this.watch.onChange();
+    if (fate.hasAdvanced) this.watch.onChange(fate, false);
     return reply;
   }
 
@@ -91,14 +86,21 @@ export class Fates {
     fate.falseReads += 1;
     if (isSpent(fate)) this.all.splice(this.all.indexOf(fate), 1);
     this.watch.onShown(fate, call);
-    this.watch.onChange();
+    this.watch.onChange(fate, isSpent(fate));
+  }
+
+  /** Whether a deployment or throughput is Failed by now because it was doomed at its creation. */
+  hasFailed(arn: string): boolean {
+    return this.all.some((fate) => fate.arn === arn && isFailedCreation(fate, this.world.now()));
   }
 
   /** A failed update is over when the next one begins. */
   #endOldFates(call: Call, concerned: readonly Fate[]): void {
     if (!call.operation.startsWith('Update')) return;
     for (const fate of concerned) {
-      if (fate.operation === call.operation) this.all.splice(this.all.indexOf(fate), 1);
+      if (fate.operation !== call.operation) continue;
+      this.all.splice(this.all.indexOf(fate), 1);
+      this.watch.onChange(fate, true);
     }
   }
 
@@ -109,8 +111,11 @@ export class Fates {
       ? arns.find((each) => !known.has(each) && names.some((name) => nameOf(this.world.state, each) === name))
       : arns.find((each) => names.includes(each) && isOfKind(each, call.operation));
     if (!arn) return;
-    for (const { rule, fault } of dooms) this.all.push(decideFate(this.world, call, fault, rule, arn));
-    this.watch.onChange();
+    for (const { rule, fault } of dooms) {
+      const fate = decideFate(this.world, call, fault, rule, arn);
+      this.all.push(fate);
+      this.watch.onChange(fate, false);
+    }
   }
 
   #check(call: Call, reply: Reply): void {
@@ -121,6 +126,10 @@ export class Fates {
     if (problems.length > 0)
       this.watch.onInvalidResponse(`A fault: ${call.operation}: ${problems.join('; ')}`);
   }
+}
+
+function isFailedCreation({ fault, targetModelArn, failsAt }: Fate, now: number): boolean {
+  return fault.kind === 'deploymentFailed' && targetModelArn === null && failsAt !== null && now >= failsAt;
 }
 
 /** Whether a fate has shown itself as often as it was to; it is forgotten then. */

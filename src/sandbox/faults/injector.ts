@@ -4,35 +4,23 @@ import type { SandboxFaults, SandboxFiredFault } from '../admin.js';
 import { type Call, ConnectionLost, type Gate, type Perform } from '../call.js';
 import type { Reply } from '../http/message.js';
 import type { World } from '../world.js';
-import { isFate } from './fate.js';
+import { type Fate, isFate } from './fate.js';
 import { type Doom, Fates } from './fates.js';
 import { allows, selects } from './operations.js';
 import { worldAt, worldBefore } from './past.js';
 import { discard, errorReply, malformed } from './replies.js';
 import type { CheckedScript, Fault, FaultRule } from './script.js';
-import { FaultStore } from './store.js';
-
-interface CountedRule {
-  readonly rule: FaultRule;
-  matched: number;
-  fired: number;
-}
-
-const longestLog = 10_000;
+import { addToLog, count, FaultStore, type KeptFaults } from './store.js';
 
 /**
  * Plays a fault script on the calls that pass. Which calls a rule meets follows from their order and from
- * the rule's seed alone. Script and fates of resources outlive a restart; counts and log begin anew.
+ * the rule's seed alone. Script, counts, log and fates of resources outlive a restart.
  */
 export class FaultInjector {
   readonly #store: FaultStore;
   readonly #fates: Fates;
   readonly #closing = new AbortController();
-  #script: CheckedScript;
-  #installedAt: number;
-  #rules: CountedRule[];
-  #log: SandboxFiredFault[] = [];
-  #logged = 0;
+  #kept: KeptFaults;
 
   constructor(
     private readonly world: World,
@@ -41,40 +29,48 @@ export class FaultInjector {
   ) {
     this.#store = new FaultStore(world.stateDirectory);
     const kept = this.#store.read();
-    this.#script = script ?? kept?.script ?? { faults: [] };
-    this.#installedAt = script || !kept ? world.now() : kept.installedAt;
-    this.#rules = count(this.#script);
-    this.#fates = new Fates(world, [...(kept?.fates ?? [])], {
+    const fates = kept?.fates ?? [];
+    this.#kept = script || !kept ? this.#fresh(script ?? { faults: [] }, fates) : kept;
+    this.#fates = new Fates(world, fates, {
       onShown: (fate, call) => this.#write(call, fate.fault.kind, null, fate.arn),
-      onChange: () => this.#keep(),
+      onChange: (fate, isOver) => this.#store.append(isOver ? { fateIsOver: fate } : { fate }, this.#kept),
       onInvalidResponse,
     });
-    if (script) this.#keep();
+    this.#store.write(this.#kept);
+  }
+
+  #fresh(script: CheckedScript, fates: Fate[]): KeptFaults {
+    const counts = script.faults.map(() => ({ matched: 0, fired: 0 }));
+    return { installedAt: this.world.now(), script, counts, fates, log: [], logged: 0 };
   }
 
   /** Replaces the script; counts and log begin anew. What has befallen a resource already stays. */
   install(script: CheckedScript): void {
-    this.#script = script;
-    this.#installedAt = this.world.now();
-    this.#rules = count(script);
-    this.#log = [];
-    this.#logged = 0;
-    this.#keep();
+    this.#kept = this.#fresh(script, this.#fates.all);
+    this.#store.write(this.#kept);
   }
 
   close(): void {
     this.#closing.abort();
+    this.#store.close();
   }
 
+  /** Whether a deployment or throughput has failed because of a script, by ARN. */
+  readonly hasFailed = (arn: string): boolean => this.#fates.hasFailed(arn);
+
   describe(): SandboxFaults {
+    const { script, installedAt, counts, log, logged } = this.#kept;
     return {
       simulated: true,
-      name: this.#script.name ?? null,
-      installedAt: new Date(this.#installedAt).toISOString(),
-      faults: this.#rules.map(({ rule, matched, fired }) => ({ ...rule, matched, fired })),
+      name: script.name ?? null,
+      installedAt: new Date(installedAt).toISOString(),
+      faults: script.faults.map((rule, index) => ({
+        ...rule,
+        ...(counts[index] ?? { matched: 0, fired: 0 }),
+      })),
       fates: this.#fates.all.map(({ arn, fault, rule }) => ({ resource: arn, rule, fault })),
-      log: this.#log,
-      logged: this.#logged,
+      log,
+      logged,
     };
   }
 
@@ -88,17 +84,21 @@ export class FaultInjector {
   /** The first fault of a call that is due, and every fault of what the call makes. */
   #fire(call: Call): { fault: Fault | null; dooms: Doom[] } {
     const dooms: Doom[] = [];
+    const matched: number[] = [];
+    const fired: number[] = [];
     let fault: Fault | null = null;
-    for (const [index, counted] of this.#rules.entries()) {
-      if (!this.#matches(counted.rule, call)) continue;
-      counted.matched += 1;
-      if (!isDue(counted.rule.nth, counted.matched)) continue;
-      if (isFate(counted.rule.fault)) dooms.push({ rule: index, fault: counted.rule.fault });
+    for (const [index, rule] of this.#kept.script.faults.entries()) {
+      if (!this.#matches(rule, call)) continue;
+      matched.push(index);
+      if (!isDue(rule.nth, count(this.#kept, index, 'matched'))) continue;
+      if (isFate(rule.fault)) dooms.push({ rule: index, fault: rule.fault });
       else if (fault) continue;
-      else fault = counted.rule.fault;
-      counted.fired += 1;
-      this.#write(call, counted.rule.fault.kind, index, null);
+      else fault = rule.fault;
+      fired.push(index);
+      count(this.#kept, index, 'fired');
+      this.#write(call, rule.fault.kind, index, null);
     }
+    if (matched.length > 0) this.#store.append({ matched, fired }, this.#kept);
     return { fault, dooms };
   }
 
@@ -106,7 +106,7 @@ export class FaultInjector {
     if (!selects(operation, call.service, call.operation)) return false;
     if (!allows(fault.kind, call.service, call.operation)) return false;
     if (during) {
-      const minutes = (this.world.now() - this.#installedAt) / 60_000;
+      const minutes = (this.world.now() - this.#kept.installedAt) / 60_000;
       if (minutes < during.fromMinutes || minutes >= (during.toMinutes ?? Number.POSITIVE_INFINITY)) {
         return false;
       }
@@ -155,30 +155,18 @@ export class FaultInjector {
   }
 
   #write(call: Call, kind: string, rule: number | null, resource: string | null): void {
-    this.#logged += 1;
-    this.#log.push({
-      sequence: this.#logged,
+    const line: SandboxFiredFault = {
+      sequence: this.#kept.logged + 1,
       at: new Date(this.world.now()).toISOString(),
       operation: `${call.service}:${call.operation}`,
       kind,
       rule,
       resource,
       requestId: call.requestId,
-    });
-    if (this.#log.length > longestLog) this.#log.shift();
+    };
+    addToLog(this.#kept, line);
+    this.#store.append({ logged: line }, this.#kept);
   }
-
-  #keep(): void {
-    this.#store.write({
-      installedAt: this.#installedAt,
-      script: this.#script,
-      fates: this.#fates.all,
-    });
-  }
-}
-
-function count(script: CheckedScript): CountedRule[] {
-  return script.faults.map((rule) => ({ rule, matched: 0, fired: 0 }));
 }
 
 function isDue(nth: FaultRule['nth'], ordinal: number): boolean {

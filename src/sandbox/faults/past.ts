@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { SandboxEvent } from '../events.js';
 import { applyEvent, emptyState, type State } from '../state.js';
 import type { World } from '../world.js';
 
@@ -15,31 +12,38 @@ const mutations: Readonly<Record<string, readonly string[]>> = {
 
 /** The world as it was at a time, to be read only: clock and state stand still there. */
 export function worldAt(world: World, at: number): World {
-  const events = eventsOf(world).filter((event) => event.at <= at);
-  return view(world, events, at);
+  // A job's end is recorded with its own time when somebody looks: the order is that of recording.
+  const later = world.history.findIndex((event) => event.at > at);
+  return view(world, later < 0 ? world.history.length : later, at);
 }
 
 /** The world as it was before the last mutations of what an operation lists. */
 export function worldBefore(world: World, operation: string, count: number): World {
-  const events = eventsOf(world);
-  const changes = events.flatMap((event, index) =>
+  const changes = world.history.flatMap((event, index) =>
     mutations[operation]?.includes(event.type) ? [index] : [],
   );
   const first = changes.at(-count) ?? changes[0];
   if (first === undefined) return world;
-  return view(world, events.slice(0, first), events[first]?.at ?? world.now());
+  return view(world, first, world.history[first]?.at ?? world.now());
 }
 
-function view(world: World, events: readonly SandboxEvent[], at: number): World {
-  const state: State = emptyState();
-  for (const event of events) applyEvent(state, event);
-  return Object.create(world, { state: { value: state }, now: { value: () => at } }) as World;
+interface Replayed {
+  readonly state: State;
+  applied: number;
 }
 
-/** What the journal holds of Bedrock; objects and requests are most of it and are not listed. */
-function eventsOf(world: World): SandboxEvent[] {
-  return readFileSync(join(world.stateDirectory, 'journal.jsonl'), 'utf8')
-    .split('\n')
-    .filter((line) => line !== '' && !/"type":"(object|upload|invoked|bucket)[."]/.test(line))
-    .map((line) => JSON.parse(line) as SandboxEvent);
+/** Looks into the past mostly go forward: each goes on from the state of the one before. */
+const replays = new WeakMap<World, Replayed>();
+
+function view(world: World, count: number, at: number): World {
+  const known = replays.get(world);
+  const replayed: Replayed =
+    known && known.applied <= count ? known : { state: emptyState(world.settings.readings), applied: 0 };
+  for (const event of world.history.slice(replayed.applied, count)) applyEvent(replayed.state, event);
+  replayed.applied = count;
+  replays.set(world, replayed);
+  return Object.create(world, {
+    state: { value: replayed.state },
+    now: { value: () => at },
+  }) as World;
 }

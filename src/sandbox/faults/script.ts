@@ -37,6 +37,8 @@ const fault = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('jobFailed'),
     failureMessage: z.string().min(1).max(2048).default('Internal error while training the model.'),
+    /** Where it fails; `afterMinutes` counts from the beginning of that stage. */
+    stage: z.enum(['validation', 'training']).default('validation'),
     afterMinutes: z.number().min(0).default(5),
   }),
   z.strictObject({

@@ -54,7 +54,7 @@ export class ServedModels {
     if (!deployment || (deployment.goneAt !== null && now >= deployment.goneAt)) {
       throw notFoundError(`There is no custom model deployment ${arn}.`);
     }
-    if (now < deployment.readyAt) throw notReady(`The deployment ${deployment.name} is still being created.`);
+    this.#assertServing(deployment);
     return this.#serveCustom(servedModelArn(deployment, now), arn, true);
   }
 
@@ -64,6 +64,7 @@ export class ServedModels {
     if (!throughput || throughput.deletedAt !== null) {
       throw notFoundError(`There is no provisioned throughput ${arn}.`);
     }
+    this.#assertServing(throughput);
     const status = throughputStatus(throughput, now);
     const mayAnswer =
       status === 'InService' ||
@@ -73,6 +74,16 @@ export class ServedModels {
     return modelArn.includes(':custom-model/')
       ? this.#serveCustom(modelArn, arn, false)
       : this.#serveBase(throughput.baseModel, arn, false);
+  }
+
+  /** Nothing answers before it is ready, nor for a while after, as the readings have it; see 16 and 35. */
+  #assertServing({ name, arn, readyAt }: { name: string; arn: string; readyAt: number }): void {
+    const { invokeWhileCreating, servingLagMinutes } = this.world.settings.readings;
+    if (this.world.now() >= readyAt + servingLagMinutes * 60_000) return;
+    if (invokeWhileCreating === 'not-found') throw notFoundError(`There is no model ${arn}.`);
+    if (invokeWhileCreating === 'validation-error')
+      throw validationError(`${arn} is not ready to be invoked.`);
+    throw notReady(`${name} is still being created.`);
   }
 
   #serveBase(baseModel: string, resource: string, isBilledByToken: boolean): ServedModel {

@@ -16,7 +16,7 @@ import type { TrainingMessage, TrainingTask } from './process.js';
  */
 export class TrainingQueue {
   readonly #waiting: JobRecord[] = [];
-  #running: ChildProcess | null = null;
+  #running: { readonly child: ChildProcess; readonly jobArn: string } | null = null;
   #isClosed = false;
 
   constructor(private readonly world: World) {
@@ -29,9 +29,14 @@ export class TrainingQueue {
     this.#next();
   }
 
+  /** Ends the learner of a job that was stopped; nobody will ask for what it learns. */
+  stop(jobArn: string): void {
+    if (this.#running?.jobArn === jobArn) this.#running.child.kill('SIGKILL');
+  }
+
   close(): void {
     this.#isClosed = true;
-    this.#running?.kill('SIGKILL');
+    this.#running?.child.kill('SIGKILL');
   }
 
   #next(): void {
@@ -45,7 +50,7 @@ export class TrainingQueue {
 
   #run(job: JobRecord): void {
     const child = forkLearner();
-    this.#running = child;
+    this.#running = { child, jobArn: job.arn };
     let complaint = '';
     child.stderr?.on('data', (chunk: Buffer) => {
       complaint = (complaint + chunk.toString()).slice(-500);

@@ -19,13 +19,9 @@ export async function* followHistory(
   const scheduled = new Map<string, string>();
   let nextPageToken: Uint8Array | null | undefined;
   do {
-    const page = await client.connection.withAbortSignal(signal, () =>
-      client.workflowService.getWorkflowExecutionHistory({
-        namespace: 'default',
-        execution,
-        nextPageToken,
-        waitNewEvent: true,
-      }),
+    const request = { namespace: 'default', execution, nextPageToken, waitNewEvent: true };
+    const page = await abortable(client, signal, () =>
+      client.workflowService.getWorkflowExecutionHistory(request),
     );
     for (const event of page.history?.events ?? []) {
       const type = nameOf(event.attributes);
@@ -56,4 +52,17 @@ export async function* followHistory(
 function nameOf(attributes: string | undefined): string {
   const name = attributes?.replace(/EventAttributes$/, '') ?? 'unknown';
   return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/** A long-lived signal would otherwise keep a listener for every call. */
+async function abortable<T>(client: Client, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await client.connection.withAbortSignal(controller.signal, call);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

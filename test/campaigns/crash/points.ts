@@ -130,9 +130,33 @@ export interface CrashCase {
 /** Few enough that a case is quick to play again, many enough that lifecycles are not most of the work. */
 const killsInACase = 6;
 
+/**
+ * What a path does not share with an earlier one on the same target. Until they part, runs that end in
+ * different ways are the same: their events are killed at once, with the first of them.
+ */
+export function withoutShared(measured: readonly MeasuredPath[]): MeasuredPath[] {
+  return measured.map((mine, index) => {
+    const earlier = measured.slice(0, index).filter(({ path }) => path.target === mine.path.target);
+    const parting = Math.max(0, ...earlier.map(({ events }) => sharedEvents(mine.events, events)));
+    const sharedActivities = mine.events
+      .slice(0, parting)
+      .filter((event) => event.startsWith('ActivityTaskScheduled')).length;
+    const isShared = (point: Point) =>
+      point.kind === 'event'
+        ? point.count <= parting
+        : point.role === 'run' && Number(point.activityId) <= sharedActivities;
+    return { ...mine, points: mine.points.filter((point) => !isShared(point)) };
+  });
+}
+
+function sharedEvents(mine: readonly string[], others: readonly string[]): number {
+  const parted = mine.findIndex((event, index) => event !== others[index]);
+  return parted < 0 ? mine.length : parted;
+}
+
 /** Cases that together cover every point, the kills of each spread over its lifecycle. */
 export function allCases(measured: readonly MeasuredPath[]): CrashCase[] {
-  return measured.flatMap(({ path, points }) => {
+  return withoutShared(measured).flatMap(({ path, points }) => {
     const count = Math.ceil(points.length / killsInACase);
     return Array.from({ length: count }, (_, number) => ({
       name: `${nameOf(path)}/${number}`,

@@ -2,27 +2,27 @@ import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 
 /**
- * Stands around the workflows of a campaign: the time after which the work of a dead process is given to
- * another is at most five seconds, as otherwise most of a campaign is spent waiting for it. Everything else
- * is as in production.
+ * Stands around the workflows of a campaign: the work of a dead process is given to another after a few
+ * seconds, as otherwise most of a campaign is spent waiting for that. Everything else is as in production.
  */
-const longestSilenceMs = 5_000;
+const longestWithoutHeartbeatMs = 4_000;
+/** More than the pause after which an attempt takes itself for stale (`keepAlive`), as in production. */
+const longestBetweenHeartbeatsMs = 6_000;
 
 export const interceptors = (): WorkflowInterceptors => ({
   outbound: [
     {
       scheduleActivity: (input, next) => {
         const { heartbeatTimeout, startToCloseTimeout } = input.options;
-        const beats = heartbeatTimeout !== undefined && heartbeatTimeout !== null;
-        const shorter = beats
-          ? { heartbeatTimeout: shortest(heartbeatTimeout) }
-          : { startToCloseTimeout: shortest(startToCloseTimeout) };
+        const shorter = heartbeatTimeout
+          ? { heartbeatTimeout: atMost(longestBetweenHeartbeatsMs, heartbeatTimeout) }
+          : { startToCloseTimeout: atMost(longestWithoutHeartbeatMs, startToCloseTimeout) };
         return next({ ...input, options: { ...input.options, ...shorter } });
       },
     },
   ],
 });
 
-function shortest(duration: Parameters<typeof msToNumber>[0] | undefined): number {
-  return Math.min(longestSilenceMs, duration === undefined ? longestSilenceMs : msToNumber(duration));
+function atMost(limitMs: number, duration: Parameters<typeof msToNumber>[0] | undefined): number {
+  return duration === undefined ? limitMs : Math.min(limitMs, msToNumber(duration));
 }

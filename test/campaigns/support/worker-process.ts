@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 
 export interface WorkerPairOptions {
+  /** A JavaScript file: worker-main.ts in one piece. */
+  readonly program: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly logPath: string;
 }
@@ -130,13 +132,13 @@ export class WorkerPair {
   }
 }
 
-const entry = fileURLToPath(new URL('worker-main.ts', import.meta.url));
-
 /** In a process group of its own, so that Ctrl-C reaches it only through us; it ends when we are gone. */
-function launch({ environment, logPath }: WorkerPairOptions): ChildProcess {
+function launch({ program, environment, logPath }: WorkerPairOptions): ChildProcess {
   const log = openSync(logPath, 'a');
   try {
-    return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), entry], {
+    // Modules that run when they are what Node was started with would take the one piece for themselves.
+    const start = `await import(${JSON.stringify(pathToFileURL(program).href)})`;
+    return spawn(process.execPath, ['--input-type=module', '--eval', start], {
       env: environment,
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
@@ -150,7 +152,8 @@ async function readiness(child: ChildProcess, logPath: string): Promise<void> {
   const patience = new AbortController();
   const { signal } = patience;
   const ended = once(child, 'exit', { signal }).then(([code, killedBy]) => {
-    throw new Error(`A worker ended with ${killedBy ?? code} before it was ready; see ${logPath}`);
+    const log = readFileSync(logPath, 'utf8').slice(-2000);
+    throw new Error(`A worker ended with ${killedBy ?? code} before it was ready: ${log}`);
   });
   try {
     await Promise.race([once(child, 'message', { signal }), ended]);

@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { repositoryRoot } from '../../../src/client/repository-root.js';
 import { leaseWorkflowId } from '../../../src/domain/lease.js';
 import type { RunSpec } from '../../../src/domain/run-spec.js';
 import type { FaultScript } from '../../../src/sandbox/faults/script.js';
+import { bundleWorkflows } from '../../../src/workers/bundle.js';
 import type { Addresses } from '../../support/addresses.js';
 import { conversationLines } from '../../support/run-specs.js';
 import { startTestServers } from '../../support/servers.js';
 import { startService, type TestService, type TestServiceOptions } from '../../support/service.js';
 import { KillControl } from './kill-control.js';
 import { newCanary, type SecretScan, scanForSecrets } from './secrets.js';
+import { bundleWorker } from './worker-bundle.js';
 import { WorkerPair } from './worker-process.js';
 
 /** The servers of a campaign, and a folder for everything that its processes write. */
@@ -51,21 +54,21 @@ export interface Lane extends TestService {
 }
 
 const impatience = fileURLToPath(new URL('impatience.ts', import.meta.url));
-const recipesFolder = fileURLToPath(new URL('../../../recipes', import.meta.url));
+const recipesFolder = join(repositoryRoot, 'recipes');
+const pricesPath = join(repositoryRoot, 'prices/aws.json');
 /** The server's own default is ten seconds for a workflow task that a dead worker took with it. */
 const promptTasks = ['--dynamic-config-value', 'history.defaultWorkflowTaskTimeout="3s"'];
 
 /** Starts servers of its own unless addresses are given. */
 export async function openWorld(given: Addresses | null, signal?: AbortSignal): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'anneal-campaign-'));
-  const servers = given
-    ? null
-    : await startTestServers({
-        workflowInterceptors: [impatience],
-        temporalArguments: promptTasks,
-        signal,
-      });
-  const addresses = given ?? (servers as Addresses);
+  const bundlePath = join(folder, 'workflow-bundle.js');
+  const [servers, workerPath] = await Promise.all([
+    given ? null : startTestServers({ temporalArguments: promptTasks, signal }),
+    bundleWorker(),
+    bundleWorkflows(bundlePath, [impatience]),
+  ]);
+  const addresses = { ...(given ?? (servers as Addresses)), bundlePath };
   const secrets = { 'the AWS secret key': newCanary(), 'the Postgres password': newCanary() };
   const lanes: Lane[] = [];
   let isClosed = false;
@@ -75,7 +78,7 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
     folder,
     openLane: async (options = {}) => {
       opened += 1;
-      const lane = await openLane(opened, { addresses, folder, secrets }, options);
+      const lane = await openLane(opened, { addresses, folder, secrets, workerPath }, options);
       if (isClosed) {
         await lane.stop();
         throw new Error('The campaign is over');
@@ -92,6 +95,7 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
       isClosed = true;
       await Promise.all(lanes.map((lane) => lane.stop()));
       await servers?.close();
+      rmSync(workerPath, { force: true });
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -100,12 +104,13 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
 interface LaneSurroundings {
   readonly addresses: Addresses;
   readonly folder: string;
+  readonly workerPath: string;
   readonly secrets: { readonly 'the AWS secret key': string; readonly 'the Postgres password': string };
 }
 
 async function openLane(
   index: number,
-  { addresses, folder: worldFolder, secrets }: LaneSurroundings,
+  { addresses, folder: worldFolder, secrets, workerPath }: LaneSurroundings,
   options: LaneOptions,
 ): Promise<Lane> {
   const folder = join(worldFolder, `lane-${index}`);
@@ -130,15 +135,18 @@ async function openLane(
     TEMPORAL_ADDRESS: addresses.temporalAddress,
     ANNEAL_WORKFLOW_BUNDLE: addresses.bundlePath,
     ANNEAL_CAMPAIGN_CONTROL: control.folder,
+    ANNEAL_PRICES: pricesPath,
   };
   const isKillable = (options.worker ?? 'killable') === 'killable';
   const workers = isKillable
-    ? await WorkerPair.start({ environment: workerEnvironment, logPath: join(folder, 'workers.log') }).catch(
-        async (error: unknown) => {
-          await service.stop();
-          throw error;
-        },
-      )
+    ? await WorkerPair.start({
+        program: workerPath,
+        environment: workerEnvironment,
+        logPath: join(folder, 'workers.log'),
+      }).catch(async (error: unknown) => {
+        await service.stop();
+        throw error;
+      })
     : null;
   return {
     ...service,
