@@ -10,6 +10,7 @@ import { rehearseCommand } from './commands/rehearse.js';
 import { reportCommand } from './commands/report.js';
 import { resetCommand } from './commands/reset.js';
 import { sandboxCommand } from './commands/sandbox.js';
+import { searchAttributesCommand } from './commands/search-attributes.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
 import { CommandFailure, exitCodes } from './exit.js';
@@ -64,6 +65,7 @@ function commands(): Command[] {
     reportCommand(invocationDirectory),
     workerCommand(),
     migrateCommand(),
+    searchAttributesCommand(),
     resetCommand(),
   ];
 }

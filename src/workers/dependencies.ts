@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { AdmissionQueue } from '../activities/admission/admission-queue.js';
 import { createAdmissionQueue } from '../activities/admission/postgres-admission-queue.js';
 import type { Budgets } from '../activities/budgets/budgets.js';
@@ -123,6 +124,13 @@ export function openBudgets({ databaseUrl }: Pick<Config, 'databaseUrl'>): {
 /** A client of the Temporal server, for commands; the worker brings its own to its activities. */
 export async function connectTemporal(address: string, namespace: string): Promise<Client> {
   const connection = await Connection.connect({ address });
+  return new Client({ connection, namespace });
+}
+
+/** A client of the server that `TEMPORAL_*` or a profile names, as the `temporal` command understands them. */
+export async function connectProfile(): Promise<Client> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const connection = await Connection.connect(connectionOptions);
   return new Client({ connection, namespace });
 }
 

@@ -66,15 +66,23 @@ function refuseOtherId(resource: LeasedResource): void {
   );
 }
 
+/** A lease lives for months: it starts a new history long before this one is a burden to load. */
+const longHistoryEvents = 1000;
+
+function isHistoryLong(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > longHistoryEvents;
+}
+
 type EndOfHold = 'released' | 'vanished' | 'expired' | 'continued';
 
 async function awaitEndOfHold(lease: Lease): Promise<EndOfHold> {
   while (lease.state === 'held') {
     const { holder, resource } = lease;
     const changed = () => lease.state !== 'held' || lease.holder !== holder;
-    if (workflowInfo().continueAsNewSuggested) return 'continued';
+    if (isHistoryLong()) return 'continued';
     if (holder?.kind !== 'workflow') {
-      await condition(() => changed() || workflowInfo().continueAsNewSuggested);
+      await condition(() => changed() || isHistoryLong());
       continue;
     }
     const isGone = await sawEndOf(lease, holder);

@@ -17,6 +17,8 @@ test('on demand costs by token and nothing by the hour', () => {
   expect(onDemand.resolve({ baseModel, settings: {} })).toEqual({
     settings: {},
     usdPerHour: 0,
+    units: 1,
+    commitmentUsd: null,
     usdPerThousandInputTokens: 0.000035,
     usdPerThousandOutputTokens: 0.00014,
   });

@@ -145,6 +145,17 @@ export function describeBudgets(name: string, create: () => Promise<Budgets>): v
       expect(await standing('model', 'reset')).toMatchObject({ spentUsd: 6, reservedUsd: 0 });
     });
 
+    it('reserve more for a run that was reset and needs more, without counting what it holds twice', async () => {
+      await limit('dearer', 15);
+      const request = newRequest('dearer');
+      await budgets.reserve(request);
+      const again = { ...request, executionRunId: 'after the reset' };
+      expect(await budgets.reserve({ ...again, estimateUsd: 15.01 })).toMatchObject({ reserved: false });
+      expect(await standing('model', 'dearer')).toMatchObject({ reservedUsd: 10 });
+      expect(await budgets.reserve({ ...again, estimateUsd: 15 })).toMatchObject({ reserved: true });
+      expect(await standing('model', 'dearer')).toMatchObject({ reservedUsd: 15 });
+    });
+
     it('book the whole reservation of a run that vanished', async () => {
       await limit('vanished', 100);
       const request = newRequest('vanished');

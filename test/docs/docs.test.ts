@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { schemaFiles } from '../../scripts/write-schemas.js';
 import { failureTypes } from '../../src/domain/failures.js';
 import { outcomes } from '../../src/domain/run-state.js';
+import { sweepSpecSchema } from '../../src/domain/sweep.js';
 import { workflowTypes } from '../../src/workflows/messages.js';
 import { datasetCodes } from './dataset-codes.js';
 import { blocks, type Document, documents, firstCells, prose, readDocument, root } from './documents.js';
@@ -90,6 +91,11 @@ describe('the reference tables are complete', () => {
   it('docs/run-spec.md has every field of version spec and infer spec', () => {
     expect(firstCells(runSpecPage, '## Version spec').sort()).toEqual(topLevel('version-spec'));
     expect(firstCells(runSpecPage, '## Infer spec').sort()).toEqual(topLevel('infer-spec'));
+  });
+
+  it('docs/sweep.md has every field of a sweep', () => {
+    const fields = firstCells(readDocument('docs/sweep.md'), '## Then: delete');
+    expect(fields.sort()).toEqual(Object.keys(sweepSpecSchema.shape).sort());
   });
 
   it('docs/datasets.md has every code, reason and note that the source can give', () => {

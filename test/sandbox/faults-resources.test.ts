@@ -264,16 +264,17 @@ describe('a throughput', () => {
   });
 });
 
-it('keeps the fates of resources and the script over a restart, and counts anew', async () => {
+it('keeps fates, script, counts and log over a restart', async () => {
   const stateDirectory = temporaryDirectory();
   const open = (faults?: FaultScript) =>
     openFaultySandbox({ stateDirectory, clockScale: 36_000, ...(faults && { faults }) });
   const before = await open({
     faults: [
       { operation: 'CreateProvisionedModelThroughput', nth: 1, match: 'kept', fault: { kind: 'stuck' } },
-      { operation: 'ListCustomModels', nth: 'always', fault: { kind: 'throttle' } },
+      { operation: 'ListCustomModels', nth: [2, 3], fault: { kind: 'throttle' } },
     ],
   });
+  await before.bedrock.send(new ListCustomModelsCommand({}));
   await before.bedrock.send(
     new CreateProvisionedModelThroughputCommand({
       provisionedModelName: 'kept',
@@ -288,10 +289,17 @@ it('keeps the fates of resources and the script over a restart, and counts anew'
   expect((await after.bedrock.send(get)).status).toBe('Creating');
   const list = () => after.bedrock.send(new ListCustomModelsCommand({}));
   expect(await errorOf(list())).toMatchObject({ name: 'ThrottlingException' });
-  expect((await after.faults()).faults).toMatchObject([
-    { matched: 0, fired: 0, match: 'kept' },
-    { matched: 1, fired: 1 },
+  // The second call of this rule was the first after the restart.
+  const { faults, log, logged } = await after.faults();
+  expect(faults).toMatchObject([
+    { matched: 1, fired: 1, match: 'kept' },
+    { matched: 2, fired: 1 },
   ]);
+  expect(log.map(({ sequence, kind }) => [sequence, kind])).toEqual([
+    [1, 'stuck'],
+    [2, 'throttle'],
+  ]);
+  expect(logged).toBe(2);
   await fetch(`${after.endpoint}/_anneal/faults`, { method: 'DELETE' });
   await list();
   expect((await after.bedrock.send(get)).status).toBe('Creating');

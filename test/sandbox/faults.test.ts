@@ -263,7 +263,7 @@ describe('the command line', () => {
     expect(() => parseReadings('{"tokenOfDeletedResources": "new-resource"}')).toThrow(
       /Did you mean "tokenOfDeletedResource"\?/,
     );
-    expect(() => parseReadings('nowhere.json')).toThrow(/There is no file nowhere\.json/);
+    expect(() => parseReadings('nowhere.json')).toThrow(/there is no file nowhere\.json/);
     expect(() => parseReadings('{"x"')).toThrow(/--readings is not JSON/);
     expect(parseReadings('{"deletionMinutes": 3, "modelUnitsWithoutCommitment": 0}')).toMatchObject({
       deletionMinutes: 3,

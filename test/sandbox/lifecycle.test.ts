@@ -271,12 +271,14 @@ describe('a training job', () => {
       return job.statusDetails?.dataProcessingDetails?.status === 'InProgress';
     }, 'data processing');
     const stop = new StopModelCustomizationJobCommand({ jobIdentifier: jobArn });
+    await sandbox.setClockScale(1);
     await sandbox.bedrock.send(stop);
     const stopping = await sandbox.bedrock.send(
       new GetModelCustomizationJobCommand({ jobIdentifier: jobArn }),
     );
     expect(stopping.status).toBe('Stopping');
     expect(await errorOf(sandbox.bedrock.send(stop))).toMatchObject({ name: 'ConflictException' });
+    await sandbox.setClockScale(3600);
     const job = await awaitJob(sandbox, jobArn);
     expect(job.status).toBe('Stopped');
     expect(job.outputModelArn).toBeUndefined();

@@ -2,7 +2,13 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type LeaseHolder, type LeaseView, leaseWorkflowId } from '../../src/domain/lease.js';
-import { acquireUpdate, handOverUpdate, leaseQuery, releaseUpdate } from '../../src/workflows/messages.js';
+import {
+  acquireUpdate,
+  extendUpdate,
+  handOverUpdate,
+  leaseQuery,
+  releaseUpdate,
+} from '../../src/workflows/messages.js';
 import { expectInvariants } from '../support/invariants.js';
 import { conversation, conversationsFile } from '../support/run-specs.js';
 import { startService, type TestService } from '../support/service.js';
@@ -182,5 +188,66 @@ describe.concurrent('a lease', () => {
     await handle.cancel();
     await service.endOf(handle);
     expect(await service.endOf(held)).toMatchObject({ closed: 'completed' });
+  });
+});
+
+describe.concurrent('a lease has an end', () => {
+  const startLease = async (holdHours: number) => {
+    const holderRun = await service.start('fineTune', conversation(service.newModel()));
+    const holder: LeaseHolder = {
+      kind: 'workflow',
+      workflowId: holderRun.workflowId,
+      firstRunId: (holderRun as unknown as { firstExecutionRunId: string }).firstExecutionRunId,
+      holdHours,
+    };
+    const resource = {
+      kind: 'deployment' as const,
+      provider: 'bedrock-on-demand',
+      name: `expiring-${service.newModel()}`,
+      model: 'expiring',
+      usdPerHour: 0,
+      filesUri: null,
+    };
+    const handle = await service.client.workflow.start('leaseResource', {
+      taskQueue: service.taskQueue,
+      workflowId: leaseWorkflowId(resource),
+      args: [{ resource, lookAgainSeconds: 0, held: null }],
+    });
+    await handle.executeUpdate(acquireUpdate, { args: [holder] });
+    return { handle, holder };
+  };
+
+  it('deletes what a run that hangs has held too long', async () => {
+    const { handle } = await startLease(0.0005);
+    const view: LeaseView = await handle.query(leaseQuery);
+    expect(Date.parse(view.expiresAt ?? '')).toBeGreaterThan(Date.now() - 2000);
+    expect(await handle.result()).toMatchObject({ resource: view.resource.name });
+  });
+
+  it('which people move', async () => {
+    const { handle } = await startLease(0.001);
+    const extended = await handle.executeUpdate(extendUpdate, { args: [{ hours: 24 }] });
+    expect(Date.parse(extended.expiresAt ?? '') - Date.now()).toBeGreaterThan(23.9 * 3_600_000);
+    await expect(handle.executeUpdate(extendUpdate, { args: [{ hours: -1 }] })).rejects.toThrow(
+      WorkflowUpdateFailedError,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    expect((await handle.query(leaseQuery)).state).toBe('held');
+  });
+
+  it('continues as new before its history grows long, and still knows its holder', async () => {
+    const { handle, holder } = await startLease(24);
+    const firstRun = (await handle.describe()).runId;
+    for (let batch = 0; batch < 50; batch++) {
+      await Promise.all(
+        Array.from({ length: 10 }, () => handle.executeUpdate(acquireUpdate, { args: [holder] })),
+      );
+    }
+    const current = service.client.workflow.getHandle(handle.workflowId);
+    await vi.waitFor(async () => expect((await current.describe()).runId).not.toBe(firstRun), {
+      timeout: 60_000,
+    });
+    expect(await current.query(leaseQuery)).toMatchObject({ state: 'held', holder });
+    expect((await current.describe()).historyLength).toBeLessThan(1500);
   });
 });

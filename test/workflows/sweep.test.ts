@@ -117,15 +117,17 @@ describe('what nobody answers for', () => {
 
   it('stays when it is not ours: no tags, or those of somebody else', async () => {
     const { modelId: modelArn } = await versionOf(kept);
+    const bucket = { key: 'anneal:bucket', value: service.dependencies.bucket };
     const theirs = [
       { modelDeploymentName: `${model}-untagged` },
-      { modelDeploymentName: `${model}-theirs`, tags: [{ key: 'anneal:owner', value: 'somebody' }] },
+      { modelDeploymentName: `${model}-half`, tags: [bucket] },
+      { modelDeploymentName: `${model}-theirs`, tags: [bucket, { key: 'anneal:owner', value: 'somebody' }] },
     ];
     for (const each of theirs) {
       await service.stranger.bedrock.send(new CreateCustomModelDeploymentCommand({ ...each, modelArn }));
     }
     expect(linesOf(await sweep({ delete: true }), model)).toEqual([]);
-    expect(await liveOf(model)).toEqual(['deployment', 'deployment']);
+    expect(await liveOf(model)).toHaveLength(3);
     for (const { modelDeploymentName: customModelDeploymentIdentifier } of theirs) {
       await service.stranger.bedrock.send(
         new DeleteCustomModelDeploymentCommand({ customModelDeploymentIdentifier }),

@@ -70,6 +70,8 @@ export function workerEnvironment(
     ANNEAL_CLOUD: 'sandbox',
     ...(addresses.awsEndpoint ? { ANNEAL_AWS_ENDPOINT: addresses.awsEndpoint } : {}),
     ANNEAL_HOME: launcher.home.path,
+    // This server has them: it is started with their names.
+    ANNEAL_SEARCH_ATTRIBUTES: 'true',
     DATABASE_URL: addresses.databaseUrl,
     AWS_ACCESS_KEY_ID: 'sandbox',
     AWS_SECRET_ACCESS_KEY: 'sandbox',

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { searchAttributes } from '../../domain/search-attributes.js';
 import { repositoryRoot } from '../repository-root.js';
 import type { Launcher } from './launcher.js';
 import { freePort, withPortRetries } from './ports.js';
@@ -61,6 +62,10 @@ function serverArguments(databasePath: string, port: number, uiPort: number): st
     // With its journal this way the server completes a third more workflows a second, and stays crash-safe.
     ...['--db-filename', databasePath, '--sqlite-pragma', 'journal_mode=wal'],
     ...['--sqlite-pragma', 'synchronous=normal', '--log-level', 'error'],
+    ...Object.entries(searchAttributes).flatMap(([name, type]) => [
+      '--search-attribute',
+      `${name}=${type === 'DOUBLE' ? 'Double' : 'Keyword'}`,
+    ]),
   ];
 }
 

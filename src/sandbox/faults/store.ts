@@ -66,7 +66,11 @@ export class FaultStore {
 
   /** Writes one change that has been made to `kept` already. */
   append(line: Line, kept: KeptFaults): void {
-    if (this.#lines >= mostLines || !this.#journal) return this.write(kept);
+    if (!this.#journal) return;
+    if (this.#lines >= mostLines) {
+      this.write(kept);
+      return;
+    }
     this.#journal.append(line, false);
     this.#lines += 1;
   }

@@ -165,17 +165,42 @@ export function listParts(world: World, address: ObjectAddress, request: Sandbox
 export function listMultipartUploads(world: World, bucket: string, query: URLSearchParams): Reply {
   findBucket(world, bucket);
   const prefix = query.get('prefix') ?? '';
-  const uploads = [...world.state.uploads.values()]
+  const most = Math.min(1000, Number(query.get('max-uploads') ?? 1000));
+  const after = { key: query.get('key-marker') ?? '', uploadId: query.get('upload-id-marker') };
+  const rest = [...world.state.uploads.values()]
     .filter((upload) => upload.bucket === bucket && upload.key.startsWith(prefix))
-    .map((upload) =>
+    .sort((one, other) =>
+      one.key === other.key ? compare(one.uploadId, other.uploadId) : compare(one.key, other.key),
+    )
+    .filter(({ key, uploadId }) => {
+      const isLaterOfSameKey = key === after.key && after.uploadId !== null && uploadId > after.uploadId;
+      return key > after.key || isLaterOfSameKey;
+    });
+  const page = rest.slice(0, most);
+  const isTruncated = rest.length > page.length;
+  const last = page.at(-1);
+  const content = [
+    element('Bucket', bucket),
+    element('Prefix', prefix),
+    element('MaxUploads', most),
+    element('IsTruncated', isTruncated),
+    ...(isTruncated && last
+      ? [element('NextKeyMarker', last.key), element('NextUploadIdMarker', last.uploadId)]
+      : []),
+    ...page.map((upload) =>
       element('Upload', [
         element('Key', upload.key),
         element('UploadId', upload.uploadId),
         element('Initiated', new Date(upload.createdAt).toISOString()),
+        element('StorageClass', 'STANDARD'),
       ]),
-    );
-  const content = [element('Bucket', bucket), element('IsTruncated', false), ...uploads];
+    ),
+  ];
   return xmlReply(200, s3Document('ListMultipartUploadsResult', content));
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function findUpload(world: World, { bucket, key }: ObjectAddress, uploadId: string): UploadState {

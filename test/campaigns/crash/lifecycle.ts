@@ -107,7 +107,7 @@ export class ModelLines {
     const known = this.#models.get(key);
     if (known) return known;
     const model = lane.newModel();
-    const path: Path = { target, outcome: 'promoted' };
+    const path: Path = { target, outcome: 'promoted', affinity: target };
     for (let version = 1; version <= 2; version += 1) {
       const { ending, stragglers } = await playLifecycle(lane, model, path, [], signal);
       const wrong = ending ? wrongEnd(path, ending) : 'it did not end';

@@ -12,10 +12,12 @@ export type PathOutcome = (typeof outcomes)[number];
 export interface Path {
   readonly target: Target;
   readonly outcome: PathOutcome;
+  /** Each lane keeps the models of one target. */
+  readonly affinity: Target;
 }
 
 export const paths: readonly Path[] = targets.flatMap((target) =>
-  outcomes.map((outcome) => ({ target, outcome })),
+  outcomes.map((outcome) => ({ target, outcome, affinity: target })),
 );
 
 export function nameOf({ target, outcome }: Path): string {

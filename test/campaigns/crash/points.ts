@@ -1,8 +1,8 @@
 import { runKey } from '../../../src/activities/run-spec/resolve.js';
 import type { ModelVersion } from '../../../src/domain/model-version.js';
 import { type ActivityTrace, type ArmedKill, type KillPoint, killPoints } from '../support/kill-control.js';
-import { sample } from '../support/random.js';
-import { nameOf, type Path } from './paths.js';
+import { randomFrom, sample } from '../support/random.js';
+import { nameOf, type Path, paths } from './paths.js';
 
 /** Kills the worker as soon as the run's history has this many events. */
 interface EventPoint {
@@ -16,7 +16,8 @@ interface ActivityPoint {
   readonly kind: KillPoint;
   readonly role: string;
   readonly activityType: string;
-  readonly activityId: string;
+  /** Null in the lease of an earlier version: what came before in it is another case's story. */
+  readonly activityId: string | null;
   readonly mutates: boolean;
   readonly label: string;
 }
@@ -44,8 +45,8 @@ export function rolesOf({ model, workflowId, runId, versions }: Identity): Reado
   ]);
   for (const { status, modelName, deployment } of versions) {
     if (status !== 'champion' && status !== 'previous') continue;
-    roles.set(`${status}-lease/training-job`, `lease/training-job/${modelName}`);
-    if (deployment) roles.set(`${status}-lease/deployment`, `lease/deployment/${deployment.name}`);
+    roles.set(`former ${status}'s lease/training-job`, `lease/training-job/${modelName}`);
+    if (deployment) roles.set(`former ${status}'s lease/deployment`, `lease/deployment/${deployment.name}`);
   }
   return roles;
 }
@@ -67,43 +68,58 @@ export function measure(
   const eventPoints = events.map(
     (label, index): Point => ({ kind: 'event', count: index + 1, label: `event ${index + 1} ${label}` }),
   );
-  const activityPoints = [...groupByActivity(traces, roles)].flatMap(([name, attempts]) => {
-    const last = attempts.at(-1) as ActivityTrace;
+  return { path, events, points: [...eventPoints, ...activityPoints(traces, roles)] };
+}
+
+interface MeasuredActivity {
+  readonly role: string;
+  readonly activityType: string;
+  readonly activityId: string | null;
+  readonly attempts: ActivityTrace[];
+}
+
+function activityPoints(
+  traces: readonly ActivityTrace[],
+  roles: ReadonlyMap<string, string>,
+): ActivityPoint[] {
+  return groupByActivity(traces, roles).flatMap(({ role, activityType, activityId, attempts }) => {
     const mutates = attempts.some(({ mutations }) => mutations.length > 0);
-    const ends = attempts.some(({ ended }) => ended !== 'waiting');
     const possible: Readonly<Record<KillPoint, boolean>> = {
       'before-call': true,
       'after-commit': mutates,
-      'before-completion': ends,
+      'before-completion': attempts.some(({ ended }) => ended !== 'waiting'),
     };
+    const which = activityId === null ? activityType : `${activityType} ${activityId}`;
     return killPoints
       .filter((kind) => possible[kind])
-      .map(
-        (kind): Point => ({
-          kind,
-          role: name.slice(0, name.lastIndexOf(' ')),
-          activityType: last.activityType,
-          activityId: last.activityId,
-          mutates,
-          label: `${kind} ${last.activityType} ${last.activityId} of ${name.slice(0, name.lastIndexOf(' '))}`,
-        }),
-      );
+      .map((kind) => ({
+        kind,
+        role,
+        activityType,
+        activityId,
+        mutates,
+        label: `${kind} ${which} of ${role}`,
+      }));
   });
-  return { path, events, points: [...eventPoints, ...activityPoints] };
 }
 
+/** In the order of their first attempts. */
 function groupByActivity(
   traces: readonly ActivityTrace[],
   roles: ReadonlyMap<string, string>,
-): Map<string, ActivityTrace[]> {
-  const groups = new Map<string, ActivityTrace[]>();
+): MeasuredActivity[] {
+  const groups = new Map<string, MeasuredActivity>();
   for (const trace of traces) {
     const role = [...roles].find(([, prefix]) => trace.workflowId.startsWith(prefix))?.[0];
     if (!role) continue;
-    const name = `${role} ${trace.activityId}`;
-    groups.set(name, [...(groups.get(name) ?? []), trace]);
+    const { activityType } = trace;
+    const activityId = role.startsWith('former') ? null : trace.activityId;
+    const key = `${role} ${activityId ?? activityType}`;
+    const group = groups.get(key) ?? { role, activityType, activityId, attempts: [] };
+    group.attempts.push(trace);
+    groups.set(key, group);
   }
-  return groups;
+  return [...groups.values()];
 }
 
 /** The kills of a case that the worker does to itself; those of unknown workflows are left out. */
@@ -116,7 +132,8 @@ export function toArmedKills(
     const workflow = point.kind === 'event' ? undefined : roles.get(point.role);
     if (point.kind === 'event' || workflow === undefined) return [];
     const { activityType, activityId, kind, mutates } = point;
-    return [{ id: `${caseId} ${point.label}`, workflow, activityType, activityId, point: kind, mutates }];
+    const id = `${caseId} ${point.label}`;
+    return [{ id, workflow, activityType, activityId: activityId ?? undefined, point: kind, mutates }];
   });
 }
 
@@ -160,16 +177,19 @@ export function allCases(measured: readonly MeasuredPath[]): CrashCase[] {
     const count = Math.ceil(points.length / killsInACase);
     return Array.from({ length: count }, (_, number) => ({
       name: `${nameOf(path)}/${number}`,
-      affinity: path.target,
+      affinity: path.affinity,
       path,
       points: points.filter((_, index) => index % count === number),
     }));
   });
 }
 
-/** One case for each path, with a kill of three of the four kinds; a few more where the count is not reached. */
-export function shortCases(measured: readonly MeasuredPath[], random: () => number): CrashCase[] {
-  return measured.map(({ path, points }, number) => {
+/** One case for each path, with a kill of three of the four kinds. */
+export function shortCases(measured: readonly MeasuredPath[], seed: number): CrashCase[] {
+  return measured.map(({ path, points }) => {
+    // The same whichever other paths are played.
+    const number = paths.indexOf(path);
+    const random = randomFrom(seed * paths.length + number);
     const wanted = kinds.filter((_, index) => index !== number % kinds.length);
     const chosen = wanted.flatMap((kind) =>
       sample(
@@ -178,6 +198,6 @@ export function shortCases(measured: readonly MeasuredPath[], random: () => numb
         random,
       ),
     );
-    return { name: `${nameOf(path)}/short`, affinity: path.target, path, points: chosen };
+    return { name: `${nameOf(path)}/short`, affinity: path.affinity, path, points: chosen };
   });
 }

@@ -43,9 +43,12 @@ export interface CampaignReport {
 }
 
 /** One thing to play, by a name that is stable for a seed, unique, and safe in a shell. */
-export interface CampaignCase {
+export interface CampaignCase extends Affine {
   readonly name: string;
-  /** Cases that share it are played on the same lane where that keeps no lane idle. */
+}
+
+/** What shares an affinity is done on the same lane where that keeps no lane idle. */
+export interface Affine {
   readonly affinity?: string;
 }
 
@@ -61,7 +64,7 @@ export interface Campaign {
   /** Reports what no invariant names. */
   reportBroken(played: CampaignCase | string, message: string): void;
   /** Works on all items, side by side on lanes that later cases use again; the first error ends it. */
-  onLanes<Item, Result>(
+  onLanes<Item extends Affine, Result>(
     items: readonly Item[],
     lane: LaneOptions,
     work: (item: Item, lane: Lane) => Promise<Result>,
@@ -158,12 +161,18 @@ export function reportLines(report: CampaignReport): string[] {
   ];
 }
 
+interface IdleLane {
+  readonly options: LaneOptions;
+  readonly affinity: string | undefined;
+  readonly lane: Lane;
+}
+
 class RunningCampaign implements Campaign {
   readonly tally = new Tally();
   readonly signal: AbortSignal;
   #world: World | null = null;
   #cases = 0;
-  readonly #idleLanes: { readonly options: LaneOptions; readonly lane: Lane }[] = [];
+  readonly #idleLanes: IdleLane[] = [];
   readonly #checked = Object.fromEntries(Object.keys(invariants).map((each) => [each, 0])) as Record<
     Invariant,
     number
@@ -192,7 +201,9 @@ class RunningCampaign implements Campaign {
       this.#checked.I7 += files;
       this.print(`  ${files} files, ${(bytes / 1e6).toFixed(0)} MB`);
     } finally {
-      await this.#world.close();
+      const isToBeKept = this.#violations.length > 0;
+      await this.#world.close(isToBeKept);
+      if (isToBeKept) this.print(`The logs of the workers are kept in ${this.#world.folder}`);
     }
   }
 
@@ -223,23 +234,17 @@ class RunningCampaign implements Campaign {
     this.#violate(null, nameOf(played), message);
   }
 
-  async onLanes<Item, Result>(
+  async onLanes<Item extends Affine, Result>(
     items: readonly Item[],
     options: LaneOptions,
     work: (item: Item, lane: Lane) => Promise<Result>,
   ): Promise<Result[]> {
-    const results: Result[] = [];
-    const queue = [...items.entries()];
-    const workOn = async () => {
-      const lane = await this.#takeLane(options);
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        this.signal.throwIfAborted();
-        results[next[0]] = await work(next[1], lane);
-      }
-      this.#idleLanes.push({ options, lane });
-    };
-    await Promise.all(Array.from({ length: Math.min(this.options.lanes, items.length) }, workOn));
-    return results;
+    const results = new Map<Item, Result>();
+    await this.#sideBySide(items, options, async (item, takeLane) => {
+      results.set(item, await work(item, await takeLane()));
+      return true;
+    });
+    return items.map((item) => results.get(item) as Result);
   }
 
   async playCases<Case extends CampaignCase>(
@@ -247,42 +252,59 @@ class RunningCampaign implements Campaign {
     options: LaneOptions,
     play: (played: Case, lane: Lane) => Promise<void>,
   ): Promise<void> {
-    const queue = this.#selected(cases);
-    const total = queue.length;
+    const selected = this.#selected(cases);
     let done = 0;
-    const affinities = [...new Set(queue.map(({ affinity }) => affinity))];
-    const playQueue = async (number: number) => {
-      let lane: Lane | null = null;
-      let affinity = affinities[number % affinities.length];
-      for (;;) {
-        const played = takeFrom(queue, affinity);
-        if (!played || this.signal.aborted) break;
-        affinity = played.affinity;
-        const startedMs = performance.now();
-        try {
-          lane ??= await this.#takeLane(options);
-          await play(played, lane);
-        } catch (error) {
-          if (this.signal.aborted) return;
+    await this.#sideBySide(selected, options, async (played, takeLane) => {
+      const startedMs = performance.now();
+      const isSound = await takeLane()
+        .then((lane) => play(played, lane))
+        .then(() => true)
+        .catch((error: unknown) => {
+          if (this.signal.aborted) throw error;
           this.reportBroken(played, error instanceof Error ? (error.stack ?? error.message) : String(error));
-          // What a broken case has left in its lane is not the next one's business.
-          lane = null;
-        }
-        this.#cases += 1;
-        done += 1;
-        const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-        this.print(`${String(done).padStart(4)}/${total}  ${played.name}  ${seconds} s`);
-      }
-      if (lane) this.#idleLanes.push({ options, lane });
-    };
-    const lanes = Math.min(this.options.lanes, total);
-    await Promise.all(Array.from({ length: lanes }, (_, number) => playQueue(number)));
+          return false;
+        });
+      this.#cases += 1;
+      done += 1;
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+      this.print(`${String(done).padStart(4)}/${selected.length}  ${played.name}  ${seconds} s`);
+      return isSound;
+    });
   }
 
-  async #takeLane(options: LaneOptions): Promise<Lane> {
-    const index = this.#idleLanes.findIndex((idle) => idle.options === options);
-    const [idle] = index < 0 ? [] : this.#idleLanes.splice(index, 1);
-    return idle?.lane ?? this.world.openLane(options);
+  /** `work` returns false where its lane is not to be used again: what is left in it is nobody's business. */
+  async #sideBySide<Item extends Affine>(
+    items: readonly Item[],
+    options: LaneOptions,
+    work: (item: Item, takeLane: () => Promise<Lane>) => Promise<boolean>,
+  ): Promise<void> {
+    const queue = [...items];
+    const affinities = [...new Set(items.map(({ affinity }) => affinity))];
+    const workQueue = async (number: number) => {
+      let affinity = affinities[number % affinities.length];
+      let lane: Promise<Lane> | null = null;
+      for (let item = takeFrom(queue, affinity); item; item = takeFrom(queue, affinity)) {
+        this.signal.throwIfAborted();
+        affinity = item.affinity;
+        const takeLane = () => {
+          lane ??= this.#takeLane(options, affinity);
+          return lane;
+        };
+        if (!(await work(item, takeLane))) lane = null;
+      }
+      const idle = await (lane as Promise<Lane> | null);
+      if (idle) this.#idleLanes.push({ options, affinity, lane: idle });
+    };
+    const lanes = Math.min(this.options.lanes, items.length);
+    await Promise.all(Array.from({ length: lanes }, (_, number) => workQueue(number)));
+  }
+
+  async #takeLane(options: LaneOptions, affinity: string | undefined): Promise<Lane> {
+    const usable = this.#idleLanes.filter((idle) => idle.options === options);
+    const chosen = usable.find((idle) => idle.affinity === affinity) ?? usable[0];
+    if (!chosen) return this.world.openLane(options);
+    this.#idleLanes.splice(this.#idleLanes.indexOf(chosen), 1);
+    return chosen.lane;
   }
 
   #selected<Case extends CampaignCase>(cases: readonly Case[]): Case[] {
@@ -295,8 +317,9 @@ class RunningCampaign implements Campaign {
   }
 
   #violate(invariant: Invariant | null, played: string, message: string): void {
-    const { seed } = this.options;
-    const replay = `npm run campaign:${this.definition.name} -- --seed ${seed} --only ${played}`;
+    const { seed, short } = this.options;
+    const version = short ? ' --short' : '';
+    const replay = `npm run campaign:${this.definition.name} -- --seed ${seed}${version} --only ${played}`;
     this.#violations.push({ invariant, case: played, message, replay });
     this.print(`VIOLATION ${invariant ?? '(broken)'} in ${played}: ${message}`);
   }
@@ -306,7 +329,7 @@ function nameOf(played: CampaignCase | string): string {
   return typeof played === 'string' ? played : played.name;
 }
 
-function takeFrom<Case extends CampaignCase>(queue: Case[], affinity: string | undefined): Case | undefined {
+function takeFrom<Item extends Affine>(queue: Item[], affinity: string | undefined): Item | undefined {
   const index = queue.findIndex((each) => each.affinity === affinity);
   return index < 0 ? queue.shift() : queue.splice(index, 1)[0];
 }

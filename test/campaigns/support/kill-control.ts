@@ -28,7 +28,7 @@ export interface ActivityTrace {
   readonly attempt: number;
   /** Outbound calls that change something, in order, as `service:Operation`. */
   readonly mutations: readonly string[];
-  /** `waiting`: it looks again later. */
+  /** `waiting`: it looks again later, or was told to stop looking. */
   readonly ended: 'completed' | 'failed' | 'waiting';
 }
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { BedrockClient } from '@aws-sdk/client-bedrock';
 import { S3Client } from '@aws-sdk/client-s3';
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { WorkflowClientInterceptor } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor, WorkerInterceptors } from '@temporalio/worker';
@@ -68,7 +68,9 @@ function activityInterceptor(control: KillControl, hook: Hook): ActivityInboundC
         ended('completed');
         return result;
       } catch (error) {
-        const isWait = error instanceof ApplicationFailure && error.category === 'BENIGN';
+        const isWait =
+          cancellationSignal().aborted ||
+          (error instanceof ApplicationFailure && error.category === 'BENIGN');
         ended(isWait ? 'waiting' : 'failed');
         throw error;
       }

@@ -20,6 +20,7 @@ export async function bundleWorker(plugins: readonly Plugin[] = []): Promise<str
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    keepNames: true,
     // With native parts, or found by path at run time.
     external: ['@temporalio/*', 'pg-native'],
     banner: {

@@ -10,7 +10,7 @@ import type { FaultScript } from '../../../src/sandbox/faults/script.js';
 import { bundleWorkflows } from '../../../src/workers/bundle.js';
 import type { Addresses } from '../../support/addresses.js';
 import { conversationLines } from '../../support/run-specs.js';
-import { startTestServers } from '../../support/servers.js';
+import { startTestServers, type TestServers } from '../../support/servers.js';
 import { startService, type TestService, type TestServiceOptions } from '../../support/service.js';
 import { KillControl } from './kill-control.js';
 import { newCanary, type SecretScan, scanForSecrets } from './secrets.js';
@@ -22,10 +22,12 @@ export interface World {
   readonly addresses: Addresses;
   readonly folder: string;
   openLane(options?: LaneOptions): Promise<Lane>;
+  /** Ends a lane that no later case uses. */
+  closeLane(lane: Lane): Promise<void>;
   /** Looks for the workers' secrets in everything that servers, clouds and workers have written so far. */
   scanForSecrets(): Promise<SecretScan>;
   /** Ends every lane, then the servers that this world has started. */
-  close(): Promise<void>;
+  close(keepFolder?: boolean): Promise<void>;
 }
 
 export interface LaneOptions extends Omit<TestServiceOptions, 'addresses' | 'worker'> {
@@ -63,42 +65,67 @@ const promptTasks = ['--dynamic-config-value', 'history.defaultWorkflowTaskTimeo
 export async function openWorld(given: Addresses | null, signal?: AbortSignal): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'anneal-campaign-'));
   const bundlePath = join(folder, 'workflow-bundle.js');
-  const [servers, workerPath] = await Promise.all([
-    given ? null : startTestServers({ temporalArguments: promptTasks, signal }),
+  const [servers, workerPath] = await prepare(folder, [
+    given ? Promise.resolve(null) : startTestServers({ temporalArguments: promptTasks, signal }),
     bundleWorker(),
     bundleWorkflows(bundlePath, [impatience]),
   ]);
   const addresses = { ...(given ?? (servers as Addresses)), bundlePath };
   const secrets = { 'the AWS secret key': newCanary(), 'the Postgres password': newCanary() };
   const lanes: Lane[] = [];
+  const opening = new Set<Promise<unknown>>();
   let isClosed = false;
   let opened = 0;
   return {
     addresses,
     folder,
     openLane: async (options = {}) => {
+      if (isClosed) throw new Error('The campaign is over');
       opened += 1;
-      const lane = await openLane(opened, { addresses, folder, secrets, workerPath }, options);
-      if (isClosed) {
-        await lane.stop();
-        throw new Error('The campaign is over');
+      const lane = openLane(opened, { addresses, folder, secrets, workerPath }, options);
+      opening.add(lane);
+      try {
+        lanes.push(await lane);
+      } finally {
+        opening.delete(lane);
       }
-      lanes.push(lane);
       return lane;
+    },
+    closeLane: async (lane) => {
+      const [closed] = lanes.splice(lanes.indexOf(lane), 1);
+      await closed?.stop();
     },
     scanForSecrets: () =>
       scanForSecrets(
         [addresses.serversFolder, folder, ...lanes.map(({ cloudDirectory }) => cloudDirectory)],
         secrets,
       ),
-    close: async () => {
+    close: async (keepFolder = false) => {
       isClosed = true;
+      await Promise.allSettled(opening);
       await Promise.all(lanes.map((lane) => lane.stop()));
       await servers?.close();
       rmSync(workerPath, { force: true });
-      rmSync(folder, { recursive: true, force: true });
+      if (!keepFolder) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** All or nothing: where one fails, the others leave nothing behind. */
+async function prepare(
+  folder: string,
+  steps: readonly [Promise<TestServers | null>, Promise<string>, Promise<void>],
+): Promise<[TestServers | null, string]> {
+  try {
+    const [servers, workerPath] = await Promise.all(steps);
+    return [servers, workerPath];
+  } catch (error) {
+    const [servers, workerPath] = await Promise.allSettled(steps);
+    if (servers.status === 'fulfilled') await servers.value?.close();
+    if (workerPath.status === 'fulfilled') rmSync(workerPath.value, { force: true });
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 interface LaneSurroundings {

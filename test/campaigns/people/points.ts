@@ -1,0 +1,116 @@
+import type { RunSpec } from '../../../src/domain/run-spec.js';
+import type { Lane } from '../support/world.js';
+
+/** What a person does to a run. */
+export const actions = ['cancel', 'terminate', 'reset'] as const;
+export type Action = (typeof actions)[number];
+
+/**
+ * What is bought: a deployment that costs nothing by the hour; a throughput of another size than the
+ * champion's, which has to go; a throughput of the champion's size, so that the candidate is swapped into it.
+ */
+export const scenarios = ['on-demand', 'provisioned', 'swap'] as const;
+export type Scenario = (typeof scenarios)[number];
+
+/** A moment of a lifecycle: as soon as this event stands in the run's history for the nth time. */
+export interface Point {
+  readonly name: string;
+  readonly event: string;
+  readonly nth: number;
+}
+
+const scheduled = (name: string, activity: string, nth = 1): Point => ({
+  name,
+  event: `ActivityTaskScheduled:${activity}`,
+  nth,
+});
+
+const alwaysThere: readonly Point[] = [
+  scheduled('lock', 'claimLease'),
+  scheduled('dataset', 'buildDataset'),
+  scheduled('budget', 'reserveBudget'),
+  scheduled('training-lease', 'acquireLease'),
+  scheduled('submit', 'submitTrainingJob'),
+  scheduled('training-wait', 'awaitTrainingJob'),
+  scheduled('register', 'registerVersion'),
+  scheduled('deployment-lease', 'acquireLease', 2),
+  scheduled('deployment-create', 'createDeployment'),
+  scheduled('deployment-wait', 'awaitDeployment'),
+  scheduled('validation', 'evaluateModel'),
+  { name: 'approval-wait', event: 'TimerStarted', nth: 1 },
+  scheduled('promotion', 'promoteVersion'),
+  scheduled('hand-over', 'handOverLease'),
+];
+
+const onlyInSwaps: readonly Point[] = [
+  scheduled('swap', 'pointDeployment'),
+  scheduled('swap-wait', 'awaitSwap'),
+];
+
+export function pointsOf(scenario: Scenario): readonly Point[] {
+  return scenario === 'swap' ? [...alwaysThere, ...onlyInSwaps] : alwaysThere;
+}
+
+/** From here on a run finishes what it does, because a half promotion would serve nobody. */
+export const firstOfPromotion = ['pointDeployment', 'promoteVersion'];
+
+export interface PointCase {
+  readonly kind: 'point';
+  readonly name: string;
+  readonly affinity: Scenario;
+  readonly scenario: Scenario;
+  readonly point: Point;
+  readonly action: Action;
+}
+
+export function pointCases(): PointCase[] {
+  return scenarios.flatMap((scenario) =>
+    pointsOf(scenario).flatMap((point) =>
+      actions.map((action) => ({
+        kind: 'point' as const,
+        name: `${scenario}/${action}/${point.name}`,
+        affinity: scenario,
+        scenario,
+        point,
+        action,
+      })),
+    ),
+  );
+}
+
+/** What is created while somebody cancels or terminates, and how the create is drawn out. */
+export const creations = ['job', 'deployment', 'throughput'] as const;
+export type Creation = (typeof creations)[number];
+export const flights = ['slow', 'lostReply', 'zombie'] as const;
+export type Flight = (typeof flights)[number];
+
+export interface FlightCase {
+  readonly kind: 'flight';
+  readonly name: string;
+  readonly affinity: Scenario;
+  readonly scenario: Scenario;
+  readonly creation: Creation;
+  readonly flight: Flight;
+  readonly action: 'cancel' | 'terminate';
+}
+
+export function flightCases(): FlightCase[] {
+  return creations.flatMap((creation) =>
+    flights.flatMap((flight) =>
+      (['cancel', 'terminate'] as const).map((action) => {
+        const scenario = creation === 'throughput' ? ('provisioned' as const) : ('on-demand' as const);
+        const name = `${creation}/${flight}/${action}`;
+        return { kind: 'flight' as const, name, affinity: scenario, scenario, creation, flight, action };
+      }),
+    ),
+  );
+}
+
+/** The champion of a lane's model, and what a candidate is to buy so that the scenario comes about. */
+export function specOf(lane: Lane, model: string, scenario: Scenario, units: number): RunSpec {
+  const deployment =
+    scenario === 'on-demand'
+      ? { target: 'bedrock-on-demand' }
+      : { target: 'bedrock-provisioned', settings: { modelUnits: units } };
+  return lane.smallRun(model, { deployment });
+}

@@ -1,0 +1,42 @@
+import { readingSets, toSettings } from '../../../src/sandbox/readings.js';
+import type { Campaign, CampaignCase } from './campaign.js';
+import type { Lane, LaneOptions } from './world.js';
+
+/** Plays cases on lanes whose clouds read AWS in one way, and gives those lanes back. */
+export async function playUnder<Case extends CampaignCase>(
+  campaign: Campaign,
+  readings: string,
+  cases: readonly Case[],
+  play: (played: Case, lane: Lane) => Promise<void>,
+): Promise<void> {
+  const lanes = new Set<Lane>();
+  await campaign.playCases(cases, laneOptionsOf(readings), async (played, lane) => {
+    lanes.add(lane);
+    await play(played, lane);
+  });
+  await Promise.all([...lanes].map((lane) => campaign.world.closeLane(lane)));
+}
+
+/** Lanes with a worker in this process and a cloud that is quick without being instantaneous. */
+function laneOptionsOf(name: string): LaneOptions {
+  const set = readingSets.find((each) => each.name === name);
+  if (!set) throw new Error(`There is no set of readings ${name}`);
+  const { quotas, ...settings } = toSettings(set.readings);
+  return {
+    worker: 'inside',
+    pollSeconds: 0.2,
+    sandbox: {
+      // Long enough to be looked at several times.
+      deploymentMinutes: 60,
+      throughputMinutes: 60,
+      updateMinutes: 60,
+      ...settings,
+      quotas: {
+        modelUnitsWithoutCommitment: 20,
+        deploymentsInProgress: 20,
+        scheduledCustomizationJobs: 50,
+        ...quotas,
+      },
+    },
+  };
+}
