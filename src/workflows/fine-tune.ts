@@ -1,6 +1,6 @@
-import type { Placement } from '../activities/deployment/placement.js';
 import type { DatasetManifest } from '../domain/dataset.js';
 import type { ModelVersion } from '../domain/model-version.js';
+import type { Placement } from '../domain/placement.js';
 import { type ResolvedRunSpec, runSpecSchema } from '../domain/run-spec.js';
 import type { Outcome, RunResult } from '../domain/run-state.js';
 import { mayTrain } from './budget.js';

@@ -17,7 +17,7 @@ import {
 import { failWith, parseOrFail } from './failures.js';
 import { Lease } from './lease-state.js';
 import type { ReleaseReport } from './messages.js';
-import { leaseActivities, leaseWatch, registry, removal } from './proxies.js';
+import { budgets, leaseActivities, leaseWatch, registry, removal } from './proxies.js';
 
 const nobodyAcquiredMs = 300_000;
 
@@ -109,13 +109,14 @@ async function sawEndOf(lease: Lease, holder: WorkflowHolder): Promise<boolean> 
   }
 }
 
-/** Deletes what the lease protects. */
+/** Deletes what the lease protects, and books what it came to. */
 async function remove({ resource, holder }: Lease, end: EndOfHold): Promise<ReleaseReport> {
   const measured = await removal.measureResource(resource);
   await removal.removeResource(resource);
+  if (measured.usd > 0) await book(resource, measured);
   if (end === 'released') return measured;
   if (resource.kind === 'model') {
-    if (holder?.kind === 'workflow') await removal.settleVanishedRun(resource, holder);
+    if (holder?.kind === 'workflow') await settleVanishedRun(resource, holder);
     return measured;
   }
   // A holder that vanished cannot take what it left behind out of the registry.
@@ -123,4 +124,21 @@ async function remove({ resource, holder }: Lease, end: EndOfHold): Promise<Rele
   const why = end === 'expired' ? 'its lease expired' : 'its holder vanished';
   await registry('Take it out of the registry').forgetDeleted({ workflowId, runId }, resource, why);
   return measured;
+}
+
+/** Under the key that the run uses too: whoever books first counts, the other changes nothing. */
+async function book(resource: LeasedResource, { usd }: ReleaseReport): Promise<void> {
+  await budgets('Book what it cost').bookSpend({
+    key: workflowInfo().workflowId,
+    model: resource.model,
+    what: `${resource.kind} ${resource.name}`,
+    usd,
+    at: new Date().toISOString(),
+  });
+}
+
+/** A run that vanished may have left a swap half done, and has booked nothing. */
+async function settleVanishedRun(resource: LeasedResource, holder: WorkflowHolder): Promise<void> {
+  await removal.restoreChampion(resource);
+  await budgets('Book what it may have spent').settleVanished(holder);
 }

@@ -1,5 +1,4 @@
 import { ActivityFailure, CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
-import type { Purchase } from '../activities/admission/in-turn.js';
 import {
   type LeasedResource,
   leaseWorkflowId,
@@ -7,6 +6,7 @@ import {
   type WorkflowHolder,
 } from '../domain/lease.js';
 import type { ModelVersion } from '../domain/model-version.js';
+import type { Purchase } from '../domain/placement.js';
 import { failWith, toRunFailure } from './failures.js';
 import { leaseReleases, leases } from './proxies.js';
 import type { Run } from './run.js';

@@ -1,5 +1,5 @@
-import type { Swap } from '../activities/deployment/placement.js';
 import type { ModelVersion } from '../domain/model-version.js';
+import type { Swap } from '../domain/placement.js';
 import type { ResolvedRunSpec } from '../domain/run-spec.js';
 import type { RunResult } from '../domain/run-state.js';
 import { mayCommit } from './budget.js';

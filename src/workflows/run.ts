@@ -1,13 +1,11 @@
 import {
   ApplicationFailure,
   CancellationScope,
-  CancelledFailure,
   condition,
   isCancellation,
   setCurrentDetails,
   setHandler,
   upsertMemo,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FailureType } from '../domain/failures.js';
@@ -28,10 +26,10 @@ import {
 import { failWith, toRunFailure } from './failures.js';
 import { approveUpdate, type Decision, rejectUpdate, statusQuery } from './messages.js';
 import { leaseReleases, leases, registry } from './proxies.js';
-import { Purchases } from './purchases.js';
+import { Purchases, throwIfCancelled } from './purchases.js';
 import { RunBudget } from './run-budget.js';
 import { lockedByOther } from './run-lock.js';
-import { runSearchAttributes } from './search-attributes.js';
+import { indexRun } from './search-attributes.js';
 
 /** What a person said to a question, if anything. */
 export type Answer = 'approved' | 'rejected' | 'unanswered';
@@ -183,9 +181,9 @@ export class Run {
     setCurrentDetails(renderDetails(this.state));
   }
 
-  /** One event however many attributes, so only where something that people search by has changed. */
+  /** Costs an event, so only where something that people search by has changed. */
   private index(): void {
-    if (this.searchAttributes) upsertSearchAttributes(runSearchAttributes(this.state));
+    if (this.searchAttributes) indexRun(this.state);
   }
 
   private begin(name: Stage): StageState {
@@ -283,9 +281,4 @@ export class Run {
       );
     }
   }
-}
-
-/** Lets a cancel that arrived inside a non-cancellable scope take effect. */
-export function throwIfCancelled(): void {
-  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('Workflow cancelled');
 }

@@ -1,4 +1,4 @@
-import { CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import {
   describeHolder,
   type ModelHolder,
@@ -45,6 +45,13 @@ export async function sweepOrphans(input: unknown): Promise<SweepResult> {
   } catch (error) {
     throw toRunFailure(error, 'TeardownIncomplete');
   }
+}
+
+/** One line that cannot be put right, such as a lease that somebody else holds, holds up no other. */
+function keep(entry: MissingEntry, error: unknown): MissingEntry {
+  if (isCancellation(error)) throw error;
+  const { message } = toRunFailure(error, 'TeardownIncomplete');
+  return { ...entry, action: 'kept', reason: `${entry.reason}; ${message}` };
 }
 
 class Sweep {
@@ -174,7 +181,7 @@ class Sweep {
     if (found.length === 0) return;
     const missing: MissingEntry[] = [];
     for (const entry of found) {
-      const line = this.spec.delete ? await act(entry) : entry;
+      const line = this.spec.delete ? await act(entry).catch((error) => keep(entry, error)) : entry;
       const { kind, name, model, version, action, reason, next } = line;
       missing.push({ kind, name, model, version, action, reason, next });
       this.reported.add(name);

@@ -8,8 +8,9 @@ import { toBilling } from '../../src/client/rehearsal/rehearse.js';
 import { isClean } from '../../src/client/rehearsal/report.js';
 import { shortenDeadlines, toRehearsedSpec } from '../../src/client/rehearsal/shorten.js';
 import { repositoryRoot } from '../../src/client/repository-root.js';
+import { startStack } from '../../src/client/stack/stack.js';
 import { defaultDeadlines } from '../../src/domain/run-spec.js';
-import type { SandboxResource } from '../../src/sandbox/admin.js';
+import type { SandboxFaults, SandboxResource } from '../../src/sandbox/admin.js';
 
 let folder: string;
 let running: ChildProcess[] = [];
@@ -31,7 +32,11 @@ const patienceMs = 240_000;
 
 /** As a person in another folder types it; the run spec comes from standard input. */
 function start(args: readonly string[], spec: object = small) {
-  const child = spawn(join(repositoryRoot, 'anneal'), ['rehearse', '-', '--home', folder, ...args], {
+  return startCommand(['rehearse', '-', '--home', folder, ...args], spec);
+}
+
+function startCommand(args: readonly string[], spec: object = {}) {
+  const child = spawn(join(repositoryRoot, 'anneal'), args, {
     cwd: folder,
     env: { ...process.env, npm_lifecycle_event: '', ANNEAL_CLOUD: '', ANNEAL_AWS_ENDPOINT: '' },
   });
@@ -46,13 +51,27 @@ function start(args: readonly string[], spec: object = small) {
   return { child, text: () => output, exit: once(child, 'exit').then(([code]) => code as number) };
 }
 
-async function rehearse(args: readonly string[], spec: object = small) {
-  const { exit, text } = start(args, spec);
+function rehearse(args: readonly string[], spec: object = small) {
+  return endOf(start(args, spec));
+}
+
+function anneal(args: readonly string[]) {
+  return endOf(startCommand(args));
+}
+
+async function endOf({ exit, text }: ReturnType<typeof startCommand>) {
   const status = await exit;
   return { status, output: text() };
 }
 
 describe('anneal rehearse', () => {
+  it('explains itself with examples', async () => {
+    const { status, output } = await anneal(['rehearse', '--help']);
+    expect(output).toMatch(/Examples:\n {2}anneal rehearse run\.json/);
+    expect(output).toContain('Everything is simulated');
+    expect(status).toBe(0);
+  });
+
   it('promotes although every first reply is lost, and buys one job', { timeout: patienceMs }, async () => {
     const { status, output } = await rehearse(['--faults', 'lost-reply'], { recipe: 'stylist' });
     expect(output).toContain('everything bought here is simulated');
@@ -123,6 +142,37 @@ describe('anneal rehearse', () => {
     const { status, output } = await rehearse(['--faults', 'mine.json']);
     expect(output).toMatch(/faults\.0\.operation: found "CreateNothing"/);
     expect(status).toBe(2);
+  });
+});
+
+describe('a stack of your own', () => {
+  it('plays faults and readings from its start', { timeout: 120_000 }, async () => {
+    const stack = await startStack({
+      home: folder,
+      withWorker: false,
+      faults: 'quota',
+      readings: 'no-suffix',
+    });
+    try {
+      const faults = (await (await fetch(`${stack.awsEndpoint}/_anneal/faults`)).json()) as SandboxFaults;
+      expect(faults.name).toBe('quota');
+      const model = encodeURIComponent('amazon.nova-micro-v1:0:128k');
+      const asked = await fetch(`${stack.awsEndpoint}/model/${model}/converse`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer x' },
+        body: JSON.stringify({ messages: [{ role: 'user', content: [{ text: 'Hello' }] }] }),
+      });
+      expect(asked.headers.get('x-amzn-errortype')).toBe('ValidationException');
+    } finally {
+      await stack.stop();
+    }
+  });
+
+  it('is not started by "anneal up" with faults that nobody knows', async () => {
+    const { status, output } = await anneal(['up', '--home', folder, '--faults', 'flakey']);
+    expect(output).toMatch(/Did you mean "flaky"\?/);
+    expect(status).toBe(2);
+    expect(existsSync(join(folder, 'logs'))).toBe(false);
   });
 });
 

@@ -80,6 +80,8 @@ describe.each([
     }
     await sandbox.setClockScale(3600);
     await sandbox.bedrock.send(new DeleteProvisionedModelThroughputCommand({ provisionedModelId: arn }));
+    // Until then its name is taken.
+    await expect.poll(() => status().catch(() => 'gone'), { timeout: 5000 }).toBe('gone');
     const again = (await provision('served')).provisionedModelArn;
     if (isOther) expect(again).not.toBe(arn);
     else expect(again).toBe(arn);

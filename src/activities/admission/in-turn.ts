@@ -1,10 +1,8 @@
 import { Obstacle, PermanentFailure } from '../../domain/failures.js';
+import type { Purchase } from '../../domain/placement.js';
 import type { Waiting } from '../../domain/waiting.js';
 import { keepAlive, lookAgain } from '../waiting.js';
 import type { AdmissionQueue } from './admission-queue.js';
-
-/** What came of asking a provider for something paid: it, or what stands in the way. */
-export type Purchase<T> = { readonly bought: T } | { readonly obstacle: string };
 
 export interface Turn {
   /** Who shares the provider's room, for instance `bedrock/training-job`. */

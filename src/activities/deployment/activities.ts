@@ -3,14 +3,15 @@ import type { DeploymentDescription, DeploymentReference } from '../../domain/de
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName } from '../../domain/names.js';
+import type { Placement, Purchase, Swap } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import type { Waiting } from '../../domain/waiting.js';
 import type { AdmissionQueue } from '../admission/admission-queue.js';
-import { inTurn, type Purchase } from '../admission/in-turn.js';
+import { inTurn } from '../admission/in-turn.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
-import { findSwap, type Placement, placeCandidate, type Swap } from './placement.js';
+import { findSwap, placeCandidate } from './placement.js';
 
 export interface CreateDeploymentInput {
   readonly spec: ResolvedRunSpec;

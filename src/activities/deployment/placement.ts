@@ -1,25 +1,10 @@
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { formatUsd } from '../../domain/money.js';
+import type { Placement, Swap } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import { choose, type Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
-
-/** A champion's deployment that another version of the same base model can take over without a purchase. */
-export interface Swap {
-  readonly deployment: NonNullable<ModelVersion['deployment']>;
-  /** Who serves there until then, and again if the other does not answer. */
-  readonly champion: Pick<ModelVersion, 'model' | 'version' | 'modelId'>;
-}
-
-/** Where a candidate is tried, and what it takes over once it has passed. */
-export interface Placement {
-  /** The run's spec with the deployment on which the candidate is tried. */
-  readonly spec: ResolvedRunSpec;
-  readonly swap: Swap | null;
-  /** What a person must agree to first; null where nobody has to be asked. */
-  readonly question: string | null;
-}
 
 /** What `version` could take over from the champion of its model. */
 export async function findSwap(

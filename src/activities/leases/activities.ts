@@ -144,8 +144,8 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
       await retryably(() => remover.remove(resource));
     },
 
-    /** A run that vanished may have left a swap half done: the champion gets its deployment back. */
-    async settleVanishedRun({ model }: LeasedResource, _holder: WorkflowHolder): Promise<void> {
+    /** Undoes a swap that was cut short: the champion gets its deployment back, and that its champion. */
+    async restoreChampion({ model }: LeasedResource): Promise<void> {
       const deployment = await retryably(() => keepAlive(() => restoreChampion(dependencies, model)));
       if (deployment) await handOverToChampion(deployment.lease, deployment.champion);
     },

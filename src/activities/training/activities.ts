@@ -2,6 +2,7 @@ import type { DatasetManifest } from '../../domain/dataset.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName, trainingOutputUri } from '../../domain/names.js';
+import type { Purchase } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import {
   isTerminal,
@@ -10,7 +11,7 @@ import {
   type TrainingJobRequest,
 } from '../../domain/training-job.js';
 import type { AdmissionQueue } from '../admission/admission-queue.js';
-import { inTurn, type Purchase } from '../admission/in-turn.js';
+import { inTurn } from '../admission/in-turn.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';

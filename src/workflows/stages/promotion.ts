@@ -1,8 +1,8 @@
 import { CancellationScope } from '@temporalio/workflow';
-import type { Swap } from '../../activities/deployment/placement.js';
 import type { PromoteInput, Promotion } from '../../activities/registry/activities.js';
 import type { ModelHolder } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
+import type { Swap } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import { registry } from '../proxies.js';
 import { throwIfCancelled } from '../purchases.js';

@@ -1,8 +1,8 @@
 import type { SwapReport } from '../../activities/deployment/activities.js';
-import type { Swap } from '../../activities/deployment/placement.js';
 import type { Promotion } from '../../activities/registry/activities.js';
 import { deploymentLease, type ModelHolder } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
+import type { Swap } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import { failWith } from '../failures.js';
 import { deploymentPoll, deploymentSwap, leases } from '../proxies.js';

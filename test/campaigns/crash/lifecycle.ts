@@ -15,7 +15,9 @@ export interface Played extends Identity {
   readonly stragglers: readonly string[];
 }
 
-const longestLifecycleMs = 240_000;
+/** Minutes where the machine is free; a crowded one is no violation. */
+const longestLifecycleMs = 900_000;
+const longestSettlingMs = 300_000;
 
 /** Plays one lifecycle of a path, killing the worker at every given point, until nothing of it runs. */
 export async function playLifecycle(
@@ -49,7 +51,7 @@ export async function playLifecycle(
   const ending = patience.aborted ? null : await lane.endOf(handle);
   if (!ending) await terminateIfRunning(lane, workflowId);
   await lane.setFaults(null);
-  const stragglers = await lane.settle(model);
+  const stragglers = await lane.settle(model, longestSettlingMs);
   const fired = [...control.fired()].filter((id) => id.startsWith(`${caseId} `));
   control.arm([]);
   return {

@@ -107,7 +107,7 @@ export function ambiguousCreates(): Cell[] {
   );
 }
 
-/** About thirty cells: every kind of fault, creates first, on journeys that need nothing prepared twice. */
+/** About thirty cells: lost replies of creates, every kind of fault, every position; no champion by the hour. */
 export function shortCells(random: () => number): Cell[] {
   const cells = allCells().filter(({ affinity }) => affinity !== 'bedrock-provisioned');
   const isCreate = ({ call }: Cell) => call.operation.startsWith('Create');

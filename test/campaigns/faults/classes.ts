@@ -64,7 +64,7 @@ function isFailingResource(kind: string): boolean {
 }
 
 /** Faults that stay with what was created or changed, whoever asks for it. */
-function expectationOfResource({ call }: Cell, kind: string): Expectation {
+function expectationOfResource({ call, fault }: Cell, kind: string): Expectation {
   const { operation, journey } = call;
   if (/^(Stop|Delete)/.test(operation)) return as('blocked');
   if (operation.startsWith('Update')) {
@@ -72,6 +72,8 @@ function expectationOfResource({ call }: Cell, kind: string): Expectation {
     const isRollback = journeyOf(journey).workflow === 'rollback';
     return isRollback ? as('failed', { failure: 'DeploymentFailed' }) : as('fell-back');
   }
+  // The job names a model that is not there: whoever wants to serve it is the first to hear that.
+  if (fault === 'no-artifact-made') return as('failed', { failure: 'ProviderRejected' });
   const failure = operation === 'CreateModelCustomizationJob' ? 'TrainingFailed' : 'DeploymentFailed';
   return as('failed', { failure, byDeadline: kind === 'stuck' });
 }

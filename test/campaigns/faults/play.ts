@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RunStatus } from '../../../src/domain/run-state.js';
 import type { SandboxFaults } from '../../../src/sandbox/admin.js';
@@ -6,7 +7,7 @@ import type { Ending } from '../../support/service.js';
 import { type Lane, terminateIfRunning } from '../support/world.js';
 import { type Cell, faults, ruleOf } from './cells.js';
 import { type Class, classOf, type Expectation } from './classes.js';
-import { type Deadlines, journeyOf, startJourney, wordOf } from './journeys.js';
+import { type Deadlines, type Journey, journeyOf, startJourney, wordOf } from './journeys.js';
 
 /** How a cell went. */
 export interface Played {
@@ -47,7 +48,7 @@ export async function playCell(
   const watched = await watch(lane, model, handle, cell, expectation, signal);
   const ending = watched.isClosed ? await lane.endOf(handle) : null;
   if (ending === null) await abandon(lane, model, handle.workflowId);
-  const fired = await firedOf(lane, journey.companions?.length ?? 0);
+  const fired = watched.fired ?? (await firedOf(lane, journey));
   await lane.setFaults(null);
   const stragglers = ending === null ? [] : await lane.settle(model);
   return {
@@ -75,41 +76,73 @@ function losesReplyOfCreate({ call, fault }: Cell): boolean {
   );
 }
 
+interface Watched {
+  readonly isClosed: boolean;
+  /** What could be seen of the fault before it was lifted, or of what cannot be lifted; else null. */
+  readonly seen: string | null;
+  /** How often the fault had happened when it was lifted; null when it was not lifted. */
+  readonly fired: number | null;
+}
+
 /** Follows a run to its end; cancels it, and lifts the fault, where that is due. */
 async function watch(
   lane: Lane,
   model: string,
   handle: WorkflowHandle,
-  cell: Cell,
+  { call }: Cell,
   { lift, class: expected }: Expectation,
   signal: AbortSignal,
-): Promise<{ isClosed: boolean; seen: string | null }> {
-  const journey = journeyOf(cell.call.journey);
+): Promise<Watched> {
+  const journey = journeyOf(call.journey);
   const deadline = Date.now() + longestMs;
-  let seen: string | null = null;
-  let isLifted = false;
-  let isCancelled = false;
+  if (journey.ends === 'cancelled') {
+    await lane.awaitStatus(handle, ({ job }) => job?.status === 'running');
+    await handle.cancel();
+  }
+  if (lift === 'never' && expected !== 'blocked') {
+    return { isClosed: await closes(handle, deadline - Date.now()), seen: null, fired: null };
+  }
   while (Date.now() < deadline) {
     signal.throwIfAborted();
-    const { raw, status } = await handle.describe();
-    if (status.name !== 'RUNNING') return { isClosed: true, seen };
-    const run = raw.workflowExecutionInfo ? await handle.query<RunStatus>(statusQuery.name) : null;
-    if (journey.ends === 'cancelled' && !isCancelled && run?.job?.status === 'running') {
-      isCancelled = true;
-      await handle.cancel();
-    }
-    const hasFailed = run?.stages.some((stage) => stage.status === 'failed') ?? false;
-    const trouble = run && (await troubleOf(lane, model, run, expected === 'blocked'));
-    if (trouble && expected === 'blocked') return { isClosed: false, seen: trouble };
-    const isDue = (lift === 'when-seen' && trouble !== null) || (lift === 'when-failed' && hasFailed);
-    if (isDue && !isLifted && (await firedOf(lane, journey.companions?.length ?? 0)) > 0) {
-      isLifted = true;
-      seen = trouble ?? 'a stage has failed';
+    if ((await handle.describe()).status.name !== 'RUNNING')
+      return { isClosed: true, seen: null, fired: null };
+    const fired = await firedOf(lane, journey);
+    const seen = fired === 0 ? null : await seenOf(lane, model, handle, lift, expected === 'blocked');
+    if (seen !== null && expected === 'blocked') return { isClosed: false, seen, fired };
+    if (seen !== null) {
       await lane.setFaults(null);
+      return { isClosed: await closes(handle, deadline - Date.now()), seen, fired };
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
-  return { isClosed: false, seen: null };
+  return { isClosed: false, seen: null, fired: null };
+}
+
+async function closes(handle: WorkflowHandle, patienceMs: number): Promise<boolean> {
+  const timer = new AbortController();
+  const tooLong = sleep(patienceMs, false, { signal: timer.signal, ref: false }).catch(() => false);
+  const ended = handle.result().then(
+    () => true,
+    () => true,
+  );
+  const isClosed = await Promise.race([ended, tooLong]);
+  timer.abort();
+  return isClosed;
+}
+
+/** Null while it is too early to lift the fault. */
+async function seenOf(
+  lane: Lane,
+  model: string,
+  handle: WorkflowHandle,
+  lift: Expectation['lift'],
+  isDeletion: boolean,
+): Promise<string | null> {
+  const run = await handle.query<RunStatus>(statusQuery.name).catch(() => null);
+  if (run === null) return null;
+  if (lift !== 'when-failed') return troubleOf(lane, model, run, isDeletion);
+  const failed = run.stages.find(({ status }) => status === 'failed');
+  return failed ? `${failed.name}: ${failed.note}` : null;
 }
 
 /** Failures of an attempt that only say that it is to be looked again. */
@@ -139,10 +172,11 @@ async function troubleOf(
   return null;
 }
 
-async function firedOf(lane: Lane, rule: number): Promise<number> {
+/** The cell's rule stands behind those of its journey. */
+async function firedOf(lane: Lane, { companions = [] }: Journey): Promise<number> {
   const response = await fetch(`${lane.endpoint}/_anneal/faults`);
   const { faults: rules } = (await response.json()) as SandboxFaults;
-  return rules[rule]?.fired ?? 0;
+  return rules[companions.length]?.fired ?? 0;
 }
 
 async function championOf(lane: Lane, model: string): Promise<number | null> {

@@ -130,14 +130,13 @@ export class Champions {
   }
 }
 
-/** The champion's units where it is to be swapped, others where it is to be replaced. */
+/** As many units as the champion has where it is to be swapped, another number where it is to be replaced. */
 async function unitsFor(lane: Lane, model: string, scenario: Scenario): Promise<number> {
-  const champion = await lane.dependencies.registry.champion(model);
-  const usdPerHour = champion?.deployment?.usdPerHour ?? 0;
-  const { resources } = await lane.state();
-  const unit = Math.min(
-    ...resources.filter(({ kind }) => kind === 'provisionedThroughput').map((each) => each.usdPerHour || Infinity),
-  );
-  const has = Number.isFinite(unit) && usdPerHour > 1.5 * unit ? 2 : 1;
-  return scenario === 'swap' ? has : 3 - has;
+  const { registry, providers } = lane.dependencies;
+  const champion = await registry.champion(model);
+  const target = providers.targets.get('bedrock-provisioned');
+  if (!champion?.deployment || !target) return 1;
+  const unit = target.resolve({ baseModel: champion.baseModel, settings: {} }).usdPerHour;
+  const units = Math.round(champion.deployment.usdPerHour / unit);
+  return scenario === 'swap' ? units : 3 - units;
 }

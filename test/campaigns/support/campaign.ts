@@ -101,7 +101,12 @@ export function defineCampaign(
   const run = async (options: CampaignOptions): Promise<CampaignReport> => {
     const startedMs = performance.now();
     const campaign = new RunningCampaign(definition, options);
-    await campaign.run(body);
+    try {
+      await campaign.run(body);
+    } catch (error) {
+      for (const line of reportLines(campaign.report(startedMs))) campaign.print(line);
+      throw error;
+    }
     return campaign.report(startedMs);
   };
   return Object.assign(run, { definition });

@@ -103,10 +103,11 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
     close: async (keepFolder = false) => {
       isClosed = true;
       await Promise.allSettled(opening);
-      await Promise.all(lanes.map((lane) => lane.stop()));
+      const stopped = await Promise.allSettled(lanes.map((lane) => lane.stop()));
       await servers?.close();
       rmSync(workerPath, { force: true });
       if (!keepFolder) rmSync(folder, { recursive: true, force: true });
+      for (const each of stopped) if (each.status === 'rejected') throw each.reason;
     },
   };
 }
