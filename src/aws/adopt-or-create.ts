@@ -1,6 +1,7 @@
 import type { BedrockClient } from '@aws-sdk/client-bedrock';
+import { NotSeenYet } from '../domain/failures.js';
 import { requireOwnership } from './tags.js';
-import { toFailure } from './to-failure.js';
+import { isNotFound, toFailure } from './to-failure.js';
 
 export interface Creation {
   /** For messages, for instance `training job`. */
@@ -11,6 +12,8 @@ export interface Creation {
   readonly requestHash: string;
   /** Asked right before the create is sent; false when another attempt may be at work, or done, by now. */
   readonly isCurrent: () => boolean;
+  /** What was made a moment ago and may be unknown for a while; null where a missing thing is missing for good. */
+  readonly needs: string | null;
   /** The ARN of the resource that bears this name, whoever created it; null when there is none. */
   find(): Promise<string | null>;
   /** Returns the new resource's ARN. */
@@ -33,6 +36,10 @@ export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation):
   } catch (error) {
     const created = await adopt(bedrock, creation);
     if (created !== null) return created;
+    if (creation.needs && isNotFound(error)) {
+      const said = `ProviderRejected: could not create ${creation.kind} ${creation.name}: ${creation.needs} is not known: ${(error as Error).message}`;
+      throw new NotSeenYet('ProviderRejected', said, [{ needs: creation.needs }], { cause: error });
+    }
     throw toFailure(error, `create ${creation.kind} ${creation.name}`);
   }
 }

@@ -4,6 +4,12 @@ import type {
   GetProvisionedModelThroughputCommand,
 } from '@aws-sdk/client-bedrock';
 
+/** An answer, and the service's clock when it was given. */
+export interface Dated<Output> {
+  readonly output: Output;
+  readonly observedAt: string;
+}
+
 /**
  * Sends a command and also returns the service's clock from the reply's `Date` header, ISO-8601. Hours are
  * billed by that clock, which need not be this machine's; where a reply has no date, this machine's is taken.
@@ -11,7 +17,7 @@ import type {
 export async function sendDated<Output extends object>(
   bedrock: BedrockClient,
   command: GetCustomModelDeploymentCommand | GetProvisionedModelThroughputCommand,
-): Promise<{ output: Output; observedAt: string }> {
+): Promise<Dated<Output>> {
   // The two commands differ only in their input and output, which this middleware does not look at.
   const { middlewareStack } = command as GetCustomModelDeploymentCommand;
   let date: string | undefined;

@@ -49,7 +49,10 @@ export function hashRequest(request: unknown): string {
 
 /** Whether Anneal created a resource; whatever else bears its name is left alone. */
 export async function isOurs(bedrock: BedrockClient, arn: string): Promise<boolean> {
-  return isOwner(await readTags(bedrock, arn));
+  const tags = await readTags(bedrock, arn);
+  // It was seen a moment ago: without an answer about its tags it is not taken for somebody else's.
+  if (tags === null) throw new Error(`The tags of ${arn} are not to be seen`);
+  return isOwner(tags);
 }
 
 export function isOwner(tags: ReadonlyMap<string, string> | null): tags is ReadonlyMap<string, string> {

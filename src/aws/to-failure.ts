@@ -81,6 +81,7 @@ export function toFailure(error: unknown, doing: string): unknown {
 /** Some limits come as a `ValidationException` and are told by their words only. */
 function obstacleOf({ name, message }: Error): ObstacleKind | null {
   if (/insufficient capacity|unable to provision requested/i.test(message)) return 'capacity';
+  if (/\bquotas?\b|\bmodel units reserved\b/i.test(message)) return 'quota';
   return obstacles[name] ?? null;
 }
 

@@ -35,6 +35,12 @@ export class PermanentFailure extends Error {
   }
 }
 
+/**
+ * A provider does not know what a request needs. Soon after that was made the answer may be late, so whoever
+ * knows when it was made may try again; later it is a permanent failure like any other.
+ */
+export class NotSeenYet extends PermanentFailure {}
+
 /** What stands in the way of a request that is right in itself. */
 export type ObstacleKind = 'quota' | 'capacity' | 'throttling' | 'permission' | 'credentials';
 

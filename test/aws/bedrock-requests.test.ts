@@ -35,6 +35,9 @@ beforeAll(async () => {
 
 afterAll(() => sandbox.close());
 
+/** Sixteen hexadecimal digits of everything that was asked for. */
+const hash = expect.stringMatching(/^[0-9a-f]{16}$/);
+
 describe('a training job on Bedrock', () => {
   test('is started with everything that the request says', async () => {
     const settings = {
@@ -58,11 +61,19 @@ describe('a training job on Bedrock', () => {
       vpcConfig: settings.vpcConfig,
       outputModelKmsKeyArn: settings.kmsKeyId,
     });
-    expect(await tagsOf(jobId)).toEqual({ ...tags, 'anneal:token': request.idempotencyToken });
+    expect(await tagsOf(jobId)).toEqual({
+      ...tags,
+      'anneal:token': request.idempotencyToken,
+      'anneal:request': hash,
+    });
   });
 
   test('marks its model with the same tags, so that the model is known as ours', async () => {
-    expect(await tagsOf(modelId)).toEqual({ ...tags, 'anneal:token': 'requests-training-1' });
+    expect(await tagsOf(modelId)).toEqual({
+      ...tags,
+      'anneal:token': 'requests-training-1',
+      'anneal:request': hash,
+    });
   });
 
   test('whose first reply is lost is adopted in the same call', async () => {
@@ -103,7 +114,11 @@ describe('a deployment on Bedrock', () => {
       modelDeploymentName: 'on-demand',
       modelArn: modelId,
     });
-    expect(await tagsOf(deploymentId)).toEqual({ ...tags, 'anneal:token': 'on-demand-deployment-1' });
+    expect(await tagsOf(deploymentId)).toEqual({
+      ...tags,
+      'anneal:token': 'on-demand-deployment-1',
+      'anneal:request': hash,
+    });
   });
 
   test('provisioned carries its units, no commitment and tags, and survives a lost reply', async () => {
@@ -115,7 +130,11 @@ describe('a deployment on Bedrock', () => {
     const throughput = await clients.bedrock.send(get);
     expect(throughput).toMatchObject({ provisionedModelName: 'provisioned', modelUnits: 2 });
     expect(throughput.commitmentDuration).toBeUndefined();
-    expect(await tagsOf(deploymentId)).toEqual({ ...tags, 'anneal:token': 'provisioned-deployment-1' });
+    expect(await tagsOf(deploymentId)).toEqual({
+      ...tags,
+      'anneal:token': 'provisioned-deployment-1',
+      'anneal:request': hash,
+    });
     await target.delete('provisioned');
   });
 

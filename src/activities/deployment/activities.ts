@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import type { DeploymentDescription, DeploymentReference } from '../../domain/deployment.js';
-import { PermanentFailure } from '../../domain/failures.js';
+import { NotSeenYet, PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName } from '../../domain/names.js';
 import type { Placement, Purchase, Swap } from '../../domain/placement.js';
@@ -76,7 +76,12 @@ export function createDeploymentActivities({ providers, registry, admission }: D
       };
       const queue = `${target.name}/deployment/${version.baseModel}`;
       const turn = { queue, ticket: name.name, isPatient, waiting: spec.waiting };
-      return inTurn(admission, turn, (isCurrent) => target.create(request, isCurrent));
+      return inTurn(admission, turn, (isCurrent) =>
+        target.create(request, isCurrent).catch((error: unknown) => {
+          if (!(error instanceof NotSeenYet) || !isEarly(spec.waiting)) throw error;
+          throw new Error(error.message, { cause: error });
+        }),
+      );
     },
 
     /** Points a deployment at another model; fine when it is on its way there already. */
@@ -109,6 +114,7 @@ export function createDeploymentActivities({ providers, registry, admission }: D
       const target = choose(providers.targets, deployment.target, 'deployment.target');
       const description = await keepAlive(() => target.describe(deployment));
       if (description === null) {
+        if (isEarly(spec.waiting)) lookAgain(`${deployment.name} is not to be seen yet`, spec.waiting);
         throw new PermanentFailure(
           'DeploymentFailed',
           `DeploymentFailed: ${deployment.name} is gone; somebody deleted it while it was being created.`,

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-bedrock';
 import { z } from 'zod';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
-import { sendDated } from '../../aws/dated-response.js';
+import { type Dated, sendDated } from '../../aws/dated-response.js';
 import type { Prices } from '../../aws/prices.js';
 import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
@@ -56,6 +56,7 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
         idempotencyToken,
         requestHash,
         isCurrent,
+        needs: modelId,
         find: async () => (await get(bedrock, name))?.output.customModelDeploymentArn ?? null,
         create: async () => {
           const command = new CreateCustomModelDeploymentCommand({
@@ -170,7 +171,10 @@ async function findOurs(bedrock: BedrockClient, name: string): Promise<Deploymen
 }
 
 /** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */
-async function get(bedrock: BedrockClient, identifier: string) {
+async function get(
+  bedrock: BedrockClient,
+  identifier: string,
+): Promise<Dated<GetCustomModelDeploymentResponse> | null> {
   if (identifier === '') throw new Error('A deployment without a name was asked for');
   try {
     return await sendDated<GetCustomModelDeploymentResponse>(
@@ -178,7 +182,18 @@ async function get(bedrock: BedrockClient, identifier: string) {
       new GetCustomModelDeploymentCommand({ customModelDeploymentIdentifier: identifier }),
     );
   } catch (error) {
-    if (isNotFound(error)) return null;
-    throw toFailure(error, `look for deployment ${identifier}`);
+    if (!isNotFound(error)) throw toFailure(error, `look for deployment ${identifier}`);
+    const arn = identifier.startsWith('arn:') ? null : await findInList(bedrock, identifier);
+    return arn === null ? null : get(bedrock, arn);
   }
+}
+
+/** A second opinion on what Get does not know by name: what is believed to be gone is never deleted. */
+async function findInList(bedrock: BedrockClient, name: string): Promise<string | null> {
+  const command = new ListCustomModelDeploymentsCommand({ nameContains: name, maxResults: 100 });
+  const { modelDeploymentSummaries = [] } = await bedrock.send(command).catch((error: unknown) => {
+    throw toFailure(error, `look for deployment ${name} in the list`);
+  });
+  const found = modelDeploymentSummaries.find((each) => each.customModelDeploymentName === name);
+  return found?.customModelDeploymentArn ?? null;
 }

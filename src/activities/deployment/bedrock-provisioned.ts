@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-bedrock';
 import { z } from 'zod';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
-import { sendDated } from '../../aws/dated-response.js';
+import { type Dated, sendDated } from '../../aws/dated-response.js';
 import type { Prices } from '../../aws/prices.js';
 import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
@@ -75,6 +75,7 @@ export function createBedrockProvisionedTarget({
         idempotencyToken,
         requestHash,
         isCurrent,
+        needs: request.modelId,
         find: async () => (await get(bedrock, name))?.output.provisionedModelArn ?? null,
         create: async () =>
           (await bedrock.send(toCreateCommand(request, settings, requestHash))).provisionedModelArn as string,
@@ -201,7 +202,10 @@ async function findOurs(bedrock: BedrockClient, name: string): Promise<Deploymen
 }
 
 /** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */
-async function get(bedrock: BedrockClient, identifier: string) {
+async function get(
+  bedrock: BedrockClient,
+  identifier: string,
+): Promise<Dated<GetProvisionedModelThroughputResponse> | null> {
   if (identifier === '') throw new Error('A provisioned throughput without a name was asked for');
   try {
     return await sendDated<GetProvisionedModelThroughputResponse>(
@@ -209,7 +213,19 @@ async function get(bedrock: BedrockClient, identifier: string) {
       new GetProvisionedModelThroughputCommand({ provisionedModelId: identifier }),
     );
   } catch (error) {
-    if (isNotFound(error)) return null;
-    throw toFailure(error, `look for provisioned throughput ${identifier}`);
+    if (!isNotFound(error)) throw toFailure(error, `look for provisioned throughput ${identifier}`);
+    const arn = identifier.startsWith('arn:') ? null : await findInList(bedrock, identifier);
+    return arn === null ? null : get(bedrock, arn);
   }
+}
+
+/** A second opinion on what Get does not know by name: what is believed to be gone is never deleted. */
+async function findInList(bedrock: BedrockClient, name: string): Promise<string | null> {
+  const command = new ListProvisionedModelThroughputsCommand({ nameContains: name, maxResults: 100 });
+  const { provisionedModelSummaries = [] } = await bedrock.send(command).catch((error: unknown) => {
+    throw toFailure(error, `look for provisioned throughput ${name} in the list`);
+  });
+  return (
+    provisionedModelSummaries.find((each) => each.provisionedModelName === name)?.provisionedModelArn ?? null
+  );
 }

@@ -98,6 +98,7 @@ async function submit(
     idempotencyToken,
     requestHash,
     isCurrent,
+    needs: null,
     find: async () => (await getJob(bedrock, jobName))?.jobArn ?? null,
     create: async () => {
       const { jobArn } = await bedrock.send(toCreateCommand(request, requestHash));
@@ -136,10 +137,9 @@ function toCreateCommand(
 async function describe(bedrock: BedrockClient, job: TrainingJobReference): Promise<TrainingJobDescription> {
   const found = await getJob(bedrock, job.jobId);
   if (!found) {
-    throw new PermanentFailure(
-      'ProviderRejected',
-      `ProviderRejected: Bedrock knows no training job ${job.jobName} (${job.jobId}); check region and account.`,
-      [{ jobName: job.jobName, jobId: job.jobId }],
+    // Jobs cannot be deleted: one that was created and is not known is not to be seen yet, or from here.
+    throw new Error(
+      `Bedrock knows no training job ${job.jobName} (${job.jobId}) yet; check region and account`,
     );
   }
   const validationLoss = found.validationMetrics?.at(-1)?.validationLoss;

@@ -71,6 +71,7 @@ export async function playBudget(campaign: Campaign, lane: Lane, starts: number)
     played,
   );
   for (const model of models) campaign.record(await checkModel(lane, model), played);
+  await lane.dependencies.budgets.remove('account', '*');
 }
 
 /** What one run is estimated to cost: a run says so that has no budget at all. */

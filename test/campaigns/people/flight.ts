@@ -56,7 +56,7 @@ export async function playFlight(
     }
     const aftermath =
       flight === 'zombie'
-        ? await besideZombie(lane, staged, () => afterEnd(campaign, row, staged, action))
+        ? await besideZombie(lane, staged, () => afterEnd(campaign, row, staged, action, false))
         : await afterEnd(campaign, row, staged, action);
     report(campaign, champions, played, { ...aftermath, lane, row });
   } finally {

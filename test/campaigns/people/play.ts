@@ -58,12 +58,16 @@ export function report(
   if (violations.length > 0) champions.discard(lane, played.scenario);
 }
 
-/** Cancels or terminates the run while its worker stands still, and waits until nothing of it is left. */
+/**
+ * Cancels or terminates the run while its worker stands still, and waits until nothing of it is left. How long
+ * leases took says nothing where the worker that watched for them was stopped, too.
+ */
 export async function afterEnd(
   campaign: Campaign,
   row: string,
   staged: Staged,
   action: 'cancel' | 'terminate',
+  isWatched = true,
 ): Promise<Aftermath> {
   const { lane, model, handle } = staged;
   const before = creates(await lane.ledger(), staged).length;
@@ -78,7 +82,7 @@ export async function afterEnd(
   const { ms, left: orphans } = await awaitNoOrphans(staged, sinceMs);
   const stragglers = await lane.settle(model);
   const again = await orphansOf(staged);
-  const times = action === 'terminate' ? await leaseTimes(staged, sinceMs) : [];
+  const times = action === 'terminate' && isWatched ? await leaseTimes(staged, sinceMs) : [];
   const isLate = creates(await lane.ledger(), staged).length > before;
   for (const { noticedMs } of times) {
     campaign.tally.add(row, 'leases that cleaned up');
@@ -90,7 +94,7 @@ export async function afterEnd(
     ...findingsOf('I2', [
       ...left.map(({ name }) => `${name} was alive when the run had closed as cancelled`),
       ...[...orphans, ...again].map(({ name }) => `${name} lives for nobody`),
-      ...(action === 'terminate' ? wrongTimes(times, ms, isLate) : []),
+      ...(action === 'terminate' && isWatched ? wrongTimes(times, ms, isLate) : []),
     ]),
   ];
   return { findings, orphans: again.length };
