@@ -1,3 +1,4 @@
+import type { DeploymentReference } from './deployment.js';
 import type { ModelVersion } from './model-version.js';
 import type { ResolvedRunSpec } from './run-spec.js';
 
@@ -13,6 +14,8 @@ export interface Placement {
   /** The run's spec with the deployment on which the candidate is tried. */
   readonly spec: ResolvedRunSpec;
   readonly swap: Swap | null;
+  /** Where it serves already: the run was reset after its version had become champion. Else null. */
+  readonly serving: DeploymentReference | null;
   /** What a person must agree to first; null where nobody has to be asked. */
   readonly question: string | null;
 }

@@ -33,7 +33,7 @@ export async function fineTune(input: unknown): Promise<RunResult> {
     run.skip('conversion', 'not needed on this target');
     const placement = await deployments('Where is it tried?').placeCandidate(spec, version);
     if (!(await mayBeTried(run, placement))) return withdraw(run, version, 'declined', 'not to be tried');
-    const deployment = await deploymentStage(run, placement.spec, version);
+    const deployment = placement.serving ?? (await deploymentStage(run, placement.spec, version));
     const verdict = await validationStage(run, placement.spec, version, deployment);
 
     if (verdict !== 'passed') return withdraw(run, version, 'rejected', `verdict ${verdict}`);
@@ -71,13 +71,14 @@ async function mayBeTried(run: Run, { spec, question }: Placement): Promise<bool
 async function withdraw(run: Run, version: ModelVersion, outcome: Outcome, notes: string): Promise<Outcome> {
   if (outcome === 'rolledBack') run.note('promotion', notes);
   else run.skip('promotion', notes);
-  await run.purchases.undoAll();
+  // The registry first: a run that dies in between leaves to the leases what the registry no longer names.
   await registry(`Withdraw version ${version.version}`).retireVersion(run.author, {
     model: version.model,
     version: version.version,
     action: 'reject',
     notes,
   });
+  await run.purchases.undoAll();
   run.purchases.requireTeardown();
   run.state.billing = await registry('What bills now?').describeBilling(version.model);
   return outcome;

@@ -22,6 +22,9 @@ const patiently: ActivityOptions['retry'] = {
   maximumInterval: '30s',
 };
 
+/** A look that failed, for instance because its worker was stopped, is soon repeated. */
+const promptly: ActivityOptions['retry'] = { ...patiently, maximumInterval: '5s' };
+
 /** Reads and small writes to our own database: quick, safe to repeat, not worth tearing. */
 const quick: ActivityOptions = {
   startToCloseTimeout: '15s',
@@ -49,7 +52,7 @@ const poll = (deadlineMs: number): ActivityOptions => ({
   scheduleToCloseTimeout: deadlineMs,
   heartbeatTimeout: '5s',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
-  retry: patiently,
+  retry: promptly,
 });
 
 /** Work that our own worker does for minutes, heartbeating as it goes. */
@@ -112,7 +115,7 @@ export const leaseWatch = proxyActivities<LeaseActivities>({
   startToCloseTimeout: '60s',
   heartbeatTimeout: '5s',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
-  retry: patiently,
+  retry: promptly,
   summary: 'Watch the holder',
 });
 export const removal = proxyActivities<LeaseActivities>({

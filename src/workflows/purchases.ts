@@ -3,6 +3,7 @@ import {
   type LeasedResource,
   leaseWorkflowId,
   type ModelHolder,
+  sameHolder,
   type WorkflowHolder,
 } from '../domain/lease.js';
 import type { ModelVersion } from '../domain/model-version.js';
@@ -35,9 +36,13 @@ export class Purchases {
     create: (isPatient: boolean) => Promise<Purchase<T>>,
   ): Promise<T> {
     const first = await CancellationScope.nonCancellable(async () => {
-      const holder = { ...this.run.holder, holdHours };
-      await leases(`Lease ${resource.kind} ${resource.name}`).acquireLease(resource, holder);
-      this.undos.push({ resource, what: `delete ${resource.kind} ${resource.name}` });
+      const claimant = { ...this.run.holder, holdHours };
+      const lease = leases(`Lease ${resource.kind} ${resource.name}`);
+      const holder = await lease.acquireLease(resource, claimant);
+      // Held by this run's own version, after a reset, it is not this run's to give back any more.
+      if (sameHolder(holder, claimant)) {
+        this.undos.push({ resource, what: `delete ${resource.kind} ${resource.name}` });
+      }
       return create(false);
     });
     throwIfCancelled();

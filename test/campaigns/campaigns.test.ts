@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { providedAddresses } from '../support/addresses.js';
+import { contentionCampaign } from './contention.js';
 import { crashCampaign } from './crash.js';
+import { faultsCampaign } from './faults.js';
+import { outagesCampaign } from './outages.js';
+import { peopleCampaign } from './people.js';
+import { simulateCampaign } from './simulate.js';
 import { killPoints } from './support/kill-control.js';
 import { newCanary, scanForSecrets } from './support/secrets.js';
 
@@ -26,6 +31,87 @@ describe('the short version of each campaign finds no violation', () => {
     for (const [invariant, checks] of Object.entries(report.checked)) {
       expect(checks, `how often ${invariant} was checked`).toBeGreaterThan(0);
     }
+  });
+
+  it('faults: every kind of fault on about thirty calls', { timeout: 8 * minutes }, async () => {
+    const report = await faultsCampaign({
+      seed: 1,
+      short: true,
+      only: null,
+      lanes: 4,
+      addresses: providedAddresses(),
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.cases).toBeGreaterThanOrEqual(30);
+    for (const name of ['retried', 'adopted', 'healed', 'failed']) {
+      expect(report.tally.total(name), name).toBeGreaterThan(1);
+    }
+  });
+
+  it('simulate: twenty lifecycles that seeds have made up', { timeout: 8 * minutes }, async () => {
+    const report = await simulateCampaign({
+      seed: 1,
+      short: true,
+      only: null,
+      lanes: 4,
+      addresses: providedAddresses(),
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.cases).toBe(20);
+    expect(report.tally.total('faults')).toBeGreaterThan(10);
+    expect(report.tally.total('promoted')).toBeGreaterThan(1);
+  });
+
+  it('people: a cancel, a terminate, a reset, and two creates in flight', {
+    timeout: 8 * minutes,
+  }, async () => {
+    const report = await peopleCampaign({
+      seed: 1,
+      short: true,
+      only: null,
+      lanes: 4,
+      addresses: providedAddresses(),
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.cases).toBe(5);
+    expect(report.tally.total('runs')).toBe(5);
+    expect(report.tally.total('not reached')).toBe(0);
+    expect(report.tally.total('orphans')).toBe(0);
+    expect(report.tally.total('jobs')).toBe(1);
+  });
+
+  it('outages: six lifecycles, Postgres and Temporal each ended at least once', {
+    timeout: 8 * minutes,
+  }, async () => {
+    const report = await outagesCampaign({ seed: 1, short: true, only: null, lanes: 2 });
+    expect(report.violations).toEqual([]);
+    expect(report.tally.total('lifecycles')).toBe(6);
+    expect(report.tally.total('ended as they should')).toBe(6);
+    const { tally } = report;
+    expect(tally.total('postgres restarted') + tally.total('postgres killed')).toBeGreaterThan(0);
+    expect(tally.total('temporal killed')).toBeGreaterThan(0);
+  });
+
+  it('contention: 15 runs for a budget of three, 8 jobs for a quota of two, one alias, one schedule', {
+    timeout: 8 * minutes,
+  }, async () => {
+    const report = await contentionCampaign({
+      seed: 1,
+      short: true,
+      only: null,
+      lanes: 2,
+      addresses: providedAddresses(),
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.cases).toBe(6);
+    const { tally } = report;
+    expect(tally.total('waited for approve')).toBe(12);
+    expect(tally.total('declined')).toBe(12);
+    expect(tally.total('promoted')).toBe(3 + 8);
+    expect(tally.total('stood in line')).toBeGreaterThan(3);
+    expect(tally.total('overtaken')).toBe(0);
+    expect(tally.total('most at once')).toBe(2);
+    expect(tally.total('moved the alias')).toBeGreaterThan(10);
   });
 });
 

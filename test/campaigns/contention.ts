@@ -1,7 +1,7 @@
 import { playAliasByWorkflows, playAliasByWriters } from './contention/alias.js';
 import { playBudget } from './contention/budget.js';
 import { playQuota, quotaLane } from './contention/quota.js';
-import { playSchedules } from './contention/schedule.js';
+import { playPause, playThirtyDays } from './contention/schedule.js';
 import { type CampaignCase, defineCampaign, runCampaign } from './support/campaign.js';
 import { randomFrom } from './support/random.js';
 import type { Lane, LaneOptions } from './support/world.js';
@@ -24,14 +24,21 @@ export const contentionCampaign = defineCampaign(
     const { short, seed } = campaign.options;
     const starts = short ? 15 : 100;
     const jobs = short ? 8 : 50;
-    const asking = short ? { clients: 3, turns: 2 } : { clients: 6, turns: 6 };
+    const asking = short ? { clients: 3, turns: 3 } : { clients: 6, turns: 6 };
     const writing = short ? { clients: 4, turns: 10 } : { clients: 8, turns: 60 };
     const quota: ContentionCase = { name: 'quota', play: (lane) => playQuota(campaign, lane, jobs) };
     const others: ContentionCase[] = [
       { name: 'budget', play: (lane) => playBudget(campaign, lane, starts) },
-      { name: 'alias/writers', play: (lane) => playAliasByWriters(campaign, lane, { ...writing, random: randomFrom(seed) }) },
-      { name: 'alias/workflows', play: (lane) => playAliasByWorkflows(campaign, lane, { ...asking, random: randomFrom(seed + 1) }) },
-      { name: 'schedule', play: (lane) => playSchedules(campaign, lane) },
+      {
+        name: 'alias/writers',
+        play: (lane) => playAliasByWriters(campaign, lane, { ...writing, random: randomFrom(seed) }),
+      },
+      {
+        name: 'alias/workflows',
+        play: (lane) => playAliasByWorkflows(campaign, lane, { ...asking, random: randomFrom(seed + 1) }),
+      },
+      { name: 'schedule/thirty-days', play: (lane) => playThirtyDays(campaign, lane) },
+      { name: 'schedule/paused', play: (lane) => playPause(campaign, lane) },
     ];
     await Promise.all([
       campaign.playCases([quota], quotaLane, (played, lane) => played.play(lane)),

@@ -9,6 +9,7 @@ import { type Campaign, defineCampaign, runCampaign } from './support/campaign.j
 import { checkModel, findingsOf } from './support/invariants.js';
 import { randomFrom } from './support/random.js';
 import { playUnder } from './support/readings.js';
+import { checkServed } from './support/serving.js';
 import type { Lane } from './support/world.js';
 
 /**
@@ -62,7 +63,10 @@ async function playOne(
   tally.add(row, 'unexpected', isRight ? 0 : 1);
 
   const isBlocked = played.class === 'blocked';
-  const findings = [...(isBlocked ? [] : await checkModel(lane, model)), ...findingsOf('I5', problems)];
+  const findings = [
+    ...(isBlocked ? [] : [...(await checkModel(lane, model)), ...(await checkServed(lane, model))]),
+    ...findingsOf('I5', problems),
+  ];
   campaign.record(findings, cell);
   const isViolated = findings.some(({ violation }) => violation !== null);
   if (isViolated) campaign.print(`  ${titleOf(cell.call)}: seen ${played.seen}; ${describe(played)}`);

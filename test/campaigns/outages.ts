@@ -57,7 +57,9 @@ async function play(campaign: Campaign, servers: MortalServers): Promise<void> {
   campaign.print(`${bunches.length} times ${bunches[0]?.lifecycles.length} lifecycles`);
   outages.start(short ? 0.3 : 1);
   try {
-    await campaign.playCases(bunches, laneOptions, (bunch, lane) => playBunch(campaign, outages, bunch, lane));
+    await campaign.playCases(bunches, laneOptions, (bunch, lane) =>
+      playBunch(campaign, outages, bunch, lane),
+    );
   } finally {
     await outages.stop();
   }

@@ -1,9 +1,10 @@
 import { playFlight } from './people/flight.js';
 import { playPoint } from './people/play.js';
-import { type FlightCase, flightCases, type PointCase, pointCases } from './people/points.js';
-import { Champions, laneOptions } from './people/stage.js';
+import { type FlightCase, flightCases, hangingCases, type PointCase, pointCases } from './people/points.js';
+import { Champions, laneOptions, patientLaneOptions } from './people/stage.js';
 import { defineCampaign, runCampaign } from './support/campaign.js';
 import { randomFrom, sample } from './support/random.js';
+import type { Lane } from './support/world.js';
 
 type PeopleCase = PointCase | FlightCase;
 
@@ -21,26 +22,35 @@ export const peopleCampaign = defineCampaign(
     const cases = short && only === null ? shortCases(all, randomFrom(seed)) : all;
     const champions = new Champions();
     campaign.print(`${cases.length} runs that somebody interferes with`);
-    await campaign.playCases(cases, laneOptions, (played, lane) =>
+    const play = (played: PeopleCase, lane: Lane) =>
       played.kind === 'point'
         ? playPoint(campaign, champions, played, lane)
-        : playFlight(campaign, champions, played, lane),
-    );
+        : playFlight(campaign, champions, played, lane);
+    await campaign.playCases(cases, laneOptions, play);
+    if (!short) await campaign.playCases(hangingCases(), patientLaneOptions, play);
   },
 );
 
-/** Two of each action, on different scenarios where it can be, and two creates in flight. */
+/** One of each action, each in another scenario, and two creates in flight, one of them of a process that slept. */
 function shortCases(all: readonly PeopleCase[], random: () => number): PeopleCase[] {
-  const of = (condition: (each: PeopleCase) => boolean, count: number) =>
-    sample(all.filter(condition), count, random);
-  return [
-    ...(['cancel', 'terminate', 'reset'] as const).flatMap((action) => [
-      ...of((each) => each.kind === 'point' && each.action === action && each.scenario === 'on-demand', 1),
-      ...of((each) => each.kind === 'point' && each.action === action && each.scenario === 'swap', 1),
-    ]),
-    ...of((each) => each.kind === 'flight' && each.flight !== 'zombie' && each.scenario === 'on-demand', 1),
-    ...of((each) => each.kind === 'flight' && each.flight === 'zombie' && each.scenario === 'on-demand', 1),
-  ];
+  const points = (
+    [
+      ['cancel', 'on-demand'],
+      ['terminate', 'provisioned'],
+      ['reset', 'swap'],
+    ] as const
+  ).flatMap(([action, scenario]) =>
+    sample(
+      all.filter((each) => each.kind === 'point' && each.action === action && each.scenario === scenario),
+      1,
+      random,
+    ),
+  );
+  const inFlight = all.filter((each) => each.kind === 'flight' && each.scenario === 'on-demand');
+  const [zombies, others] = [true, false].map((isZombie) =>
+    inFlight.filter((each) => each.kind === 'flight' && (each.flight === 'zombie') === isZombie),
+  );
+  return [...points, ...sample(others ?? [], 1, random), ...sample(zombies ?? [], 1, random)];
 }
 
 await runCampaign(import.meta.url, peopleCampaign);

@@ -10,6 +10,7 @@ import { playScenario, wrongEnding } from './simulate/play.js';
 import { type Campaign, defineCampaign, runCampaign } from './support/campaign.js';
 import { checkModel, findingsOf } from './support/invariants.js';
 import { playUnder } from './support/readings.js';
+import { checkServed } from './support/serving.js';
 import type { Lane } from './support/world.js';
 
 const lifecycles = { long: 2000, short: 20 };
@@ -91,6 +92,7 @@ async function playOne(
   const findings = [
     ...findingsOf('I5', [...wrong, ...stragglers.map((workflowId) => `${workflowId} did not end`)]),
     ...(await checkModel(lane, model)),
+    ...(await checkServed(lane, model)),
   ];
   campaign.record(findings, played);
   if (findings.every(({ violation }) => violation === null)) return;

@@ -85,13 +85,14 @@ describe.concurrent.each(targets)('the deployment stage of fineTune on %s', (tar
     await expectGivenBack(service, model, handle);
   });
 
-  it('fails with the quota and the remedy when the account has no room', async () => {
+  it('waits with the quota and the remedy when the account has no room, and can be cancelled', async () => {
     const model = crowded.newModel();
     const spec = conversation(model, { deployment: { target }, budgetUsd: 200 });
     const handle = await crowded.start('fineTune', spec);
-    const ending = await crowded.endOf(handle);
-    expect(ending).toMatchObject({ closed: 'failed', type: 'ProviderRejected' });
-    expect((ending as { message: string }).message).toMatch(/Quota.*Free some of the quota/);
+    const { waitingFor } = await crowded.awaitStatus(handle, (status) => status.waitingFor !== null);
+    expect(waitingFor).toMatch(/Quota.*once some of the quota is free|waits its turn/);
+    await handle.cancel();
+    expect(await crowded.endOf(handle)).toMatchObject({ closed: 'cancelled' });
     await expectGivenBack(crowded, model, handle);
   });
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { expectInvariants } from '../support/invariants.js';
 import { conversation } from '../support/run-specs.js';
 import { startService, type TestService } from '../support/service.js';
@@ -52,5 +52,30 @@ describe.concurrent('a run that is reset while its job trains adopts that job', 
     );
     expect(jobs.map(({ resource }) => resource)).toEqual([job?.id]);
     await expectInvariants(service, model);
+  });
+});
+
+describe.concurrent('a run that is reset after its version became champion', () => {
+  it.each([
+    ['on demand, to its first task', 'bedrock-on-demand', null],
+    ['on demand, to before its deployment', 'bedrock-on-demand', 'createDeployment'],
+    ['provisioned, to before it is placed', 'bedrock-provisioned', 'placeCandidate'],
+    ['provisioned, to before the alias moves', 'bedrock-provisioned', 'promoteVersion'],
+  ])('%s: ends as it had, and buys nothing', async (_point, target, activity) => {
+    const model = service.newModel();
+    const spec = conversation(model, { deployment: { target }, budgetUsd: 500, force: true });
+    await service.execute('fineTune', spec);
+    const handle = await service.start('fineTune', spec);
+    expect(await service.endOf(handle)).toMatchObject({ result: { outcome: 'promoted', champion: 2 } });
+    const bought = (await service.ledger()).filter(
+      ({ action, kind, name }) => action === 'create' && kind !== 'deployment' && name.startsWith(model),
+    );
+    const again = await reset(handle, await taskBefore(handle, activity));
+    expect(await service.endOf(again)).toMatchObject({ closed: 'completed', result: { champion: 2 } });
+    const now = (await service.ledger()).filter(
+      ({ action, kind, name }) => action === 'create' && kind !== 'deployment' && name.startsWith(model),
+    );
+    expect(now).toEqual(bought);
+    await vi.waitFor(() => expectInvariants(service, model), { timeout: 30_000, interval: 300 });
   });
 });

@@ -30,16 +30,20 @@ export async function placeCandidate(
   spec: ResolvedRunSpec,
   version: ModelVersion,
 ): Promise<Placement> {
+  const champion = await registry.champion(version.model);
+  if (champion?.version === version.version) {
+    return { spec, swap: null, serving: champion.deployment, question: null };
+  }
   const swap = await findSwap(registry, providers, version);
   const { target: wanted } = spec.deployment;
   const isSame =
     swap?.deployment.target === wanted && swap.deployment.usdPerHour === spec.prices.deploymentUsdPerHour;
-  if (!swap || !isSame) return { spec, swap: null, question: null };
+  if (!swap || !isSame) return { spec, swap: null, serving: null, question: null };
   const trial = trialSpec(providers, spec, version.baseModel);
-  if (trial) return { spec: trial, swap, question: null };
+  if (trial) return { spec: trial, swap, serving: null, question: null };
   const price = formatUsd(spec.prices.deploymentUsdPerHour);
   const question = `approve a second ${wanted} at ${price} an hour, while ${version.model} version ${version.version} is validated: its base model cannot be tried in another way`;
-  return { spec, swap, question };
+  return { spec, swap, serving: null, question };
 }
 
 /** Null where the trial target does not take the model. */

@@ -54,12 +54,20 @@ export type LeaseActivities = ReturnType<typeof createLeaseActivities>;
 export function createLeaseActivities(dependencies: LeaseDependencies) {
   const { registry, remover, admission, watchSeconds } = dependencies;
   return {
-    /** Starts the resource's lease, or finds it, and makes `holder` its holder; a stranger's is a `Conflict`. */
-    async acquireLease(resource: LeasedResource, holder: LeaseHolder): Promise<LeaseView> {
+    /**
+     * Starts the resource's lease, or finds it, and makes `holder` its holder; a stranger's is a `Conflict`.
+     * What the run's own version holds already stays with it: the run was reset after its promotion.
+     */
+    async acquireLease(resource: LeasedResource, holder: LeaseHolder): Promise<LeaseHolder> {
       try {
-        return await acquire(resource, holder, dependencies);
+        const view = await acquire(resource, holder, dependencies);
+        requireSameProvider(view, resource);
+        return view.holder ?? holder;
       } catch (error) {
-        throw await explainRefusal(resource, error);
+        const refusal = await explainRefusal(resource, error);
+        const own = isConflict(refusal) ? await findOwnVersion(registry, resource, holder) : null;
+        if (own === null) throw refusal;
+        return own;
       }
     },
 
@@ -204,6 +212,31 @@ async function resultOf(holder: WorkflowHolder): Promise<RunResult> {
       `Conflict: ${describeHolder(holder)}, which was joined: ${reason}`,
     );
   }
+}
+
+/** The version that holds a resource, where this very run registered it. */
+async function findOwnVersion(
+  registry: Registry,
+  resource: LeasedResource,
+  claimant: LeaseHolder,
+): Promise<ModelHolder | null> {
+  const holder = await findHolder(resource);
+  if (holder?.kind !== 'model-version' || claimant.kind !== 'workflow') return null;
+  const version = await registry.version(holder.model, holder.version);
+  const isOwn = version?.workflowId === claimant.workflowId && version.runId === claimant.firstRunId;
+  return isOwn ? holder : null;
+}
+
+/** One lease, one resource: another of the same name elsewhere would never be deleted. */
+function requireSameProvider(
+  { resource: leased }: LeaseView,
+  { kind, name, provider }: LeasedResource,
+): void {
+  if (leased.provider === provider) return;
+  throw ApplicationFailure.nonRetryable(
+    `Conflict: the lease on ${kind} "${name}" protects one at ${leased.provider}, not at ${provider}.`,
+    'Conflict',
+  );
 }
 
 async function findHolder(resource: LeasedResource): Promise<LeaseHolder | null> {

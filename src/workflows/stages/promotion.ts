@@ -1,10 +1,10 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { PromoteInput, Promotion } from '../../activities/registry/activities.js';
-import type { ModelHolder } from '../../domain/lease.js';
+import { type ModelHolder, modelLock } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import type { Swap } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
-import { registry } from '../proxies.js';
+import { registry, removal } from '../proxies.js';
 import { throwIfCancelled } from '../purchases.js';
 import type { Run } from '../run.js';
 import { swapIn } from './swap.js';
@@ -39,6 +39,8 @@ export async function promotionStage(
       if (promotion === null) return problem;
       if (swap) await run.purchases.giveBackDeployments();
       await run.purchases.handOverTo(version);
+      // After a reset, the lease on what serves may still name the version that served before.
+      await removal.restoreChampion(modelLock(version.model));
       await giveBackSuperseded(run, promotion);
       run.state.billing = await registry('What bills now?').describeBilling(version.model);
       stage.note = `version ${promotion.champion} is champion${promotion.previousChampion ? `, version ${promotion.previousChampion} stands by` : ''}`;

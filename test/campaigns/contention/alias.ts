@@ -47,9 +47,9 @@ export async function playAliasByWorkflows(
   const history = await lane.dependencies.registry.history(model);
   const alias = (await lane.dependencies.registry.champion(model))?.version ?? null;
   const done = asked.filter(({ champion }) => champion !== null);
-  campaign.tally.add('alias, by workflows', 'runs', asked.length);
-  campaign.tally.add('alias, by workflows', 'moved the alias', movesOf(history).length - 2);
-  campaign.tally.add('alias, by workflows', 'refused', asked.length - done.length);
+  campaign.tally.add('alias/workflows', 'runs', asked.length);
+  campaign.tally.add('alias/workflows', 'moved the alias', movesOf(history).length - 2);
+  campaign.tally.add('alias/workflows', 'refused', asked.length - done.length);
   const unexpected = asked.filter(({ failure }) => failure !== null && failure !== 'Conflict');
   campaign.record(
     [
@@ -85,7 +85,7 @@ export async function playAliasByWriters(
           const version = 1 + Math.floor(random() * versions);
           const action = random() < 0.5 ? ('promote' as const) : ('rollback' as const);
           // Some move only what they have seen; they must be refused when somebody else was faster.
-          const seen = random() < 0.5 ? (await registry.champion(model))?.version ?? null : undefined;
+          const seen = random() < 0.5 ? ((await registry.champion(model))?.version ?? null) : undefined;
           refused += await moveOnce(registry, { model, version, action, seen, run: `${writer}-${turn}` });
         }
         return refused;
@@ -94,9 +94,9 @@ export async function playAliasByWriters(
     const history = await lane.dependencies.registry.history(model);
     const alias = (await lane.dependencies.registry.champion(model))?.version ?? null;
     const refused = refusals.reduce((sum, count) => sum + count, 0);
-    campaign.tally.add('alias, by writers', 'runs', clients * turns);
-    campaign.tally.add('alias, by writers', 'moved the alias', movesOf(history).length);
-    campaign.tally.add('alias, by writers', 'refused', refused);
+    campaign.tally.add('alias/writers', 'runs', clients * turns);
+    campaign.tally.add('alias/writers', 'moved the alias', movesOf(history).length);
+    campaign.tally.add('alias/writers', 'refused', refused);
     const statuses = (await lane.dependencies.registry.versions(model)).filter(
       ({ status }) => status === 'champion',
     );
@@ -205,6 +205,8 @@ function outOfTime(history: readonly DeploymentEvent[], asked: readonly Asked[])
     ...moves
       .slice(index + 1)
       .filter(({ by: later }) => later.closedMs < by.startedMs)
-      .map(({ by: later }) => `${later.workflowId} had ended before ${by.workflowId} began and stands after it`),
+      .map(
+        ({ by: later }) => `${later.workflowId} had ended before ${by.workflowId} began and stands after it`,
+      ),
   ]);
 }

@@ -17,7 +17,7 @@ const room = 3;
  * training before everybody has asked, or what one did not spend would do for a fourth.
  */
 export async function playBudget(campaign: Campaign, lane: Lane, starts: number): Promise<void> {
-  const played = `budget/${starts}-starts`;
+  const played = 'budget';
   const { tally } = campaign;
   const each = await estimateOf(lane);
   await lane.dependencies.budgets.set({
@@ -39,7 +39,9 @@ export async function playBudget(campaign: Campaign, lane: Lane, starts: number)
   const reservedUsd = standing?.reservedUsd ?? 0;
 
   await lane.setClock(quick);
-  await inBatches(waiting, 20, (handle) => handle.executeUpdate('reject', { args: [{ by: 'the campaign' }] }));
+  await inBatches(waiting, 20, (handle) =>
+    handle.executeUpdate('reject', { args: [{ by: 'the campaign' }] }),
+  );
   const endings = await Promise.all(handles.map((handle) => lane.endOf(handle)));
   const outcomes = endings.map((ending) =>
     ending.closed === 'completed' ? String(ending.result.outcome) : `${ending.closed} ${ending.message}`,
@@ -65,7 +67,9 @@ export async function playBudget(campaign: Campaign, lane: Lane, starts: number)
       ...findingsOf('I1', [
         ...(jobsBefore.length === room ? [] : [`${jobsBefore.length} jobs were bought while others waited`]),
         ...(bought.length === room ? [] : [`${bought.length} jobs were bought in all, not ${room}`]),
-        ...(reservedUsd <= (room + 0.5) * each ? [] : [`${reservedUsd} dollars were reserved, more than the limit`]),
+        ...(reservedUsd <= (room + 0.5) * each
+          ? []
+          : [`${reservedUsd} dollars were reserved, more than the limit`]),
       ]),
     ],
     played,

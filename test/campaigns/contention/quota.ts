@@ -1,5 +1,5 @@
-import { createDatabase } from '../../../src/database/database.js';
 import { sql } from 'kysely';
+import { createDatabase } from '../../../src/database/database.js';
 import type { LedgerEntry } from '../../../src/sandbox/admin.js';
 import type { Campaign } from '../support/campaign.js';
 import { checkModel, findingsOf } from '../support/invariants.js';
@@ -13,20 +13,25 @@ export const quotaLane: LaneOptions = {
   pollSeconds: 0.2,
   sandbox: {
     trainingHours: 2,
-    quotas: { scheduledCustomizationJobs: quota, deploymentsInProgress: 100, modelUnitsWithoutCommitment: 20 },
+    quotas: {
+      scheduledCustomizationJobs: quota,
+      deploymentsInProgress: 100,
+      modelUnitsWithoutCommitment: 20,
+    },
   },
 };
 
 /** Starts many runs at once where two may train at a time: all finish, in the order of their places in line. */
 export async function playQuota(campaign: Campaign, lane: Lane, jobs: number): Promise<void> {
-  const played = `quota/${jobs}-jobs`;
+  const played = 'quota';
   const places = await watchPlaces(lane);
   try {
     const models = Array.from({ length: jobs }, () => lane.newModel());
     const handles = await Promise.all(models.map((model) => startRun(lane, model)));
     const endings = await Promise.all(handles.map((handle) => lane.endOf(handle)));
     const wrong = endings.flatMap((ending) => {
-      const outcome = ending.closed === 'completed' ? ending.result.outcome : `${ending.type}: ${ending.message}`;
+      const outcome =
+        ending.closed === 'completed' ? ending.result.outcome : `${ending.type}: ${ending.message}`;
       return outcome === 'promoted' ? [] : [`a run ended ${ending.closed}: ${outcome}`];
     });
     const stragglers = (await Promise.all(models.map((model) => lane.settle(model)))).flat();
@@ -45,7 +50,9 @@ export async function playQuota(campaign: Campaign, lane: Lane, jobs: number): P
         ...findingsOf('I5', overtakings),
         ...findingsOf('I1', [
           ...(most <= quota ? [] : [`${most} jobs were there at once`]),
-          ...(namesCreated(entries).length === jobs ? [] : [`${namesCreated(entries).length} jobs were bought`]),
+          ...(namesCreated(entries).length === jobs
+            ? []
+            : [`${namesCreated(entries).length} jobs were bought`]),
         ]),
       ],
       played,
@@ -61,7 +68,9 @@ async function watchPlaces(lane: Lane): Promise<{ inOrder(): Promise<string[]>; 
   const database = createDatabase(lane.environment.DATABASE_URL ?? '');
   await sql`create table campaign_places (position bigint, ticket text)`.execute(database);
   await sql`create function campaign_note_place() returns trigger language plpgsql as $$
-    begin insert into campaign_places values (new.position, new.ticket); return new; end $$`.execute(database);
+    begin insert into campaign_places values (new.position, new.ticket); return new; end $$`.execute(
+    database,
+  );
   await sql`create trigger campaign_note_place after insert on admission_tickets
     for each row execute function campaign_note_place()`.execute(database);
   return {
@@ -83,7 +92,9 @@ function overtaken(line: readonly string[], created: readonly string[]): string[
   const order = line.map((ticket) => created.indexOf(ticket));
   return line.flatMap((ticket, place) => {
     const later = line.findIndex((_, other) => other > place && (order[other] ?? 0) < (order[place] ?? 0));
-    return later < 0 ? [] : [`${ticket}, ${place + 1}. in line, was overtaken by ${line[later]}, ${later + 1}.`];
+    return later < 0
+      ? []
+      : [`${ticket}, ${place + 1}. in line, was overtaken by ${line[later]}, ${later + 1}.`];
   });
 }
 

@@ -32,6 +32,10 @@ const often = (operation: string, endsAs: FailureType | null, more: Partial<Part
   often: true,
 });
 
+/** Parts of ARNs: a call by name matches them, too, once what it names exists. */
+const job = ':model-customization-job/';
+const throughput = ':provisioned-model/';
+
 /** Deletes are never given up. */
 const deletesOfModel = [
   once('GetCustomModel', null),
@@ -45,10 +49,13 @@ const calls: Readonly<Record<JourneyName, readonly Part[]>> = {
     often('S3:PutObject', null, { match: '/datasets/', what: 'dataset', isBeforePurchase: true }),
     often('GetModelCustomizationJob', 'TrainingFailed', { what: 'before the create' }),
     once('CreateModelCustomizationJob', 'TrainingFailed'),
-    often('GetModelCustomizationJob', 'TrainingFailed', { from: 6, what: 'while it trains' }),
+    often('GetModelCustomizationJob', 'TrainingFailed', { match: job, from: 2, what: 'while it trains' }),
     often('GetCustomModelDeployment', 'DeploymentFailed', { what: 'before the create' }),
     once('CreateCustomModelDeployment', 'DeploymentFailed'),
-    often('GetCustomModelDeployment', 'DeploymentFailed', { from: 5, what: 'while it is created' }),
+    often('GetCustomModelDeployment', 'DeploymentFailed', {
+      match: ':custom-model-deployment/',
+      what: 'while it is created',
+    }),
     once('Converse', 'DeploymentFailed', { what: 'does it answer' }),
     often('Converse', 'ValidationFailed', { from: 2, what: 'validation' }),
     once('S3:GetObject', 'ValidationFailed', { match: '/datasets/', what: 'manifest' }),
@@ -66,26 +73,29 @@ const calls: Readonly<Record<JourneyName, readonly Part[]>> = {
   cancelled: [
     often('ListTagsForResource', null),
     once('StopModelCustomizationJob', null),
-    often('GetModelCustomizationJob', null, { from: 8, what: 'while it stops' }),
+    often('GetModelCustomizationJob', null, { match: job, from: 2, what: 'while it stops' }),
   ],
   'torn-down': [once('DeleteCustomModelDeployment', null), once('DeleteCustomModel', null)],
   bought: [
     often('GetProvisionedModelThroughput', 'DeploymentFailed', { what: 'before the create' }),
     once('CreateProvisionedModelThroughput', 'DeploymentFailed'),
-    often('GetProvisionedModelThroughput', 'DeploymentFailed', { from: 5, what: 'while it is created' }),
+    often('GetProvisionedModelThroughput', 'DeploymentFailed', {
+      match: throughput,
+      what: 'while it is created',
+    }),
   ],
   'given-back': [once('DeleteProvisionedModelThroughput', null), often('ListTagsForResource', null)],
   swapped: [
     once('GetProvisionedModelThroughput', null, { what: 'before the swap' }),
     once('UpdateProvisionedModelThroughput', null),
-    often('GetProvisionedModelThroughput', 'DeploymentFailed', { from: 4, what: 'while it swaps' }),
-    once('Converse', 'DeploymentFailed', { match: ':provisioned-model/', what: 'after the swap' }),
+    often('GetProvisionedModelThroughput', 'DeploymentFailed', { from: 2, what: 'while it swaps' }),
+    once('Converse', 'DeploymentFailed', { match: throughput, what: 'after the swap' }),
   ],
   'rolled-back': [
     once('GetProvisionedModelThroughput', null, { what: 'before the swap' }),
     once('UpdateProvisionedModelThroughput', null),
-    often('GetProvisionedModelThroughput', 'DeploymentFailed', { from: 4, what: 'while it swaps' }),
-    once('Converse', 'DeploymentFailed', { match: ':provisioned-model/', what: 'after the swap' }),
+    often('GetProvisionedModelThroughput', 'DeploymentFailed', { from: 2, what: 'while it swaps' }),
+    once('Converse', 'DeploymentFailed', { match: throughput, what: 'after the swap' }),
   ],
 };
 

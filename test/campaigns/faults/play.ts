@@ -23,13 +23,13 @@ export interface Played {
   readonly championAfter: number | null;
 }
 
-const longestMs = 120_000;
+const longestMs = 240_000;
 /** Deadlines for runs that are to run into them. */
 const short: Deadlines = {
-  purchaseHours: 12 / 3600,
-  trainingHours: 12 / 3600,
-  deploymentMinutes: 12 / 60,
-  validationMinutes: 12 / 60,
+  purchaseHours: 15 / 3600,
+  trainingHours: 15 / 3600,
+  deploymentMinutes: 15 / 60,
+  validationMinutes: 15 / 60,
 };
 
 /** Plays one cell on a model until nothing of it runs any more. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MortalServers, ServerName } from './servers.js';
 
 interface Outage {
@@ -10,6 +11,7 @@ interface Outage {
 /** Ends and restarts servers by a seed until told to stop, and lets others ask for calm meanwhile. */
 export class Outages {
   readonly counts: Record<string, number> = {};
+  readonly #planned: Record<ServerName, number> = { postgres: 0, temporal: 0 };
   #isOver = false;
   #current: Promise<void> = Promise.resolve();
   readonly #calms = new Set<Promise<unknown>>();
@@ -63,8 +65,11 @@ export class Outages {
 
   #next(server: ServerName, pace: number): Outage {
     const shortestMs = server === 'postgres' ? 5_000 : 10_000;
-    const afterMs = pace * (shortestMs + this.random() * 3 * shortestMs);
-    const kill = server === 'temporal' || this.random() < 0.5;
+    const isFirst = this.#planned[server] === 0;
+    this.#planned[server] += 1;
+    const afterMs = pace * (shortestMs + (isFirst ? 0 : this.random() * 3 * shortestMs));
+    // In turn: a crash, and an end with everything written.
+    const kill = server === 'temporal' || this.#planned.postgres % 2 === 0;
     return { server, afterMs, kill, offMs: this.random() * 2_000 };
   }
 
@@ -77,12 +82,6 @@ export class Outages {
   }
 
   async #sleep(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#wake.signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await sleep(milliseconds, null, { signal: this.#wake.signal }).catch(() => null);
   }
 }

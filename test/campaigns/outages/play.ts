@@ -31,7 +31,12 @@ export async function playBunch(
   { name, lifecycles }: Bunch,
   lane: Lane,
 ): Promise<void> {
-  await Promise.all(lifecycles.map((lifecycle) => playLifecycle(campaign, outages, name, lifecycle, lane)));
+  const played = lifecycles.map((lifecycle) => playLifecycle(campaign, outages, name, lifecycle, lane));
+  // A lane is not replaced in the middle of an outage: what went wrong is said, and it goes on with the next.
+  for (const end of await Promise.allSettled(played)) {
+    if (end.status === 'rejected') campaign.reportBroken(name, String(end.reason));
+  }
+  campaign.signal.throwIfAborted();
   const failures = lane.workers?.failures ?? [];
   for (const failure of failures) campaign.reportBroken(name, `a worker did not come back: ${failure}`);
 }

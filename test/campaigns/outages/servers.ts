@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { homeAt } from '../../../src/client/stack/home.js';
@@ -32,12 +33,13 @@ export class MortalServers {
 
   static async start(signal?: AbortSignal): Promise<MortalServers> {
     const folder = mkdtempSync(join(tmpdir(), 'anneal-outages-'));
-    const unexpected: string[] = [];
     const launcher = await Launcher.open(homeAt(folder), {
       onLeftovers: () => {},
-      onUnexpectedExit: ({ name }, how) => unexpected.push(`${name} ended with ${how}`),
+      // An exit on the way up is tried again; any other is seen by all that use the server.
+      onUnexpectedExit: () => {},
     });
     const started: [ProcessOptions, ManagedProcess][] = [];
+    const release = await occupyUsualPorts();
     const start = launcher.start.bind(launcher);
     // Whatever the stack starts a server with is kept, to start it again with exactly that.
     launcher.start = async (options) => {
@@ -50,12 +52,14 @@ export class MortalServers {
         startPostgres(launcher, signal),
         startTemporal(launcher, signal, temporalArguments),
       ]);
+      await release();
       const { address: temporalAddress, uiUrl } = temporal;
       const addresses = { databaseUrl, temporalAddress, bundlePath: '', serversFolder: folder };
       const servers = new MortalServers(folder, launcher, addresses, uiUrl);
       for (const [options, server] of started) servers.#keep(options, server);
       return servers;
     } catch (error) {
+      await release();
       await launcher.stopAll(graceMs);
       rmSync(folder, { recursive: true, force: true });
       throw error;
@@ -70,9 +74,18 @@ export class MortalServers {
     if (how.kill) await server.kill();
     else await server.stop(10_000);
     await new Promise((resolve) => setTimeout(resolve, how.offMs));
-    const next = await this.launcher.start(options);
-    this.#keep(options, next);
-    await next.until(() => this.#isReady(name, next), { timeoutMs: 60_000 });
+    // Its port is nobody's while it is off: who took it meanwhile may be gone the next time.
+    for (let attempt = 1; ; attempt += 1) {
+      const next = await this.launcher.start(options);
+      this.#keep(options, next);
+      try {
+        await next.until(() => this.#isReady(name, next), { timeoutMs: 60_000 });
+        return;
+      } catch (error) {
+        if (attempt === 10) throw error;
+        await next.kill();
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -94,4 +107,28 @@ export class MortalServers {
     await response?.body?.cancel();
     return response?.ok ? true : null;
   }
+}
+
+/**
+ * Keeps the usual ports busy until the servers have taken others: whatever else starts on this machine would
+ * take a usual port while its server is off, and be taken for that server.
+ */
+async function occupyUsualPorts(): Promise<() => Promise<void>> {
+  const holders = await Promise.all(
+    [5433, 7233, 8233].map(
+      (port) =>
+        new Promise<Server | null>((resolve) => {
+          const holder = createServer();
+          holder.once('error', () => resolve(null));
+          holder.listen(port, '127.0.0.1', () => resolve(holder));
+        }),
+    ),
+  );
+  return async () => {
+    await Promise.all(
+      holders.map(
+        (holder) => new Promise<void>((resolve) => (holder ? holder.close(() => resolve()) : resolve())),
+      ),
+    );
+  };
 }

@@ -1,7 +1,6 @@
 import type { SandboxResource } from '../../../src/sandbox/admin.js';
 import type { Ending } from '../../support/service.js';
 import { checkModel, type Finding, findingsOf, isOf } from '../support/invariants.js';
-import type { Lane } from '../support/world.js';
 import type { Action } from './points.js';
 import { firstOfPromotion } from './points.js';
 import { eventsOf, type HistoryEvent, milliseconds, type Staged, watchSeconds } from './stage.js';
@@ -72,11 +71,7 @@ function completionsOf(events: readonly HistoryEvent[], activity: string): numbe
 }
 
 /** What is wrong with how long leases took to clean up behind a run that was terminated. */
-export function wrongTimes(
-  times: readonly LeaseTimes[],
-  goneMs: number,
-  wasCreatedLate: boolean,
-): string[] {
+export function wrongTimes(times: readonly LeaseTimes[], goneMs: number, wasCreatedLate: boolean): string[] {
   const periodsMs = 2 * watchSeconds * 1000;
   const removalMs = Math.max(
     0,
@@ -84,7 +79,9 @@ export function wrongTimes(
   );
   const late = times.filter(({ noticedMs }) => noticedMs > periodsMs);
   return [
-    ...late.map(({ noticedMs }) => `a lease noticed the end after ${noticedMs.toFixed(0)} ms, not ${periodsMs}`),
+    ...late.map(
+      ({ noticedMs }) => `a lease noticed the end after ${noticedMs.toFixed(0)} ms, not ${periodsMs}`,
+    ),
     // The look that saw nothing left is some moments later.
     ...(goneMs > periodsMs + removalMs + 500
       ? [`nothing was left after ${goneMs} ms, not ${periodsMs} + ${removalMs.toFixed(0)} for the removal`]
@@ -99,7 +96,8 @@ export async function wrongEnd(
   ending: Ending | null,
 ): Promise<string | null> {
   if (!ending) return 'the run did not end';
-  const found = ending.closed === 'completed' ? String(ending.result.outcome) : `${ending.type} ${ending.message}`;
+  const found =
+    ending.closed === 'completed' ? String(ending.result.outcome) : `${ending.type} ${ending.message}`;
   const said = `the run was to end by ${action} and ended ${ending.closed}: ${found}`;
   if (action === 'terminate') return ending.closed === 'terminated' ? null : said;
   const { isPromoting, isLate } = promotionIn(await eventsOf(handle));
@@ -138,8 +136,13 @@ export async function checkAll({ lane, model }: Staged): Promise<Finding[]> {
     ...findingsOf('I3', isServed ? [] : [`the champion's deployment serves ${served?.modelId}`]),
     ...findingsOf(
       'I2',
-      billing.map(({ version, deployment: kept }) => `${kept?.name} of version ${version} bills by the hour for nobody`),
+      billing.map(
+        ({ version, deployment: kept }) => `${kept?.name} of version ${version} bills by the hour for nobody`,
+      ),
     ),
-    ...findingsOf('I2', standby.length > 1 ? [`${standby.length} versions are kept as previous champions`] : []),
+    ...findingsOf(
+      'I2',
+      standby.length > 1 ? [`${standby.length} versions are kept as previous champions`] : [],
+    ),
   ];
 }

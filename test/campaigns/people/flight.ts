@@ -15,6 +15,9 @@ const asleepMs = 6_500;
 /** How long a process that woke up may need to send what it was about to send. */
 const awakeMs = 4_000;
 
+/** Three tries of the client, each given up after thirty seconds, and some more. */
+const lastTryMs = 100_000;
+
 const operations: Readonly<Record<Creation, { find: string; create: string }>> = {
   job: { find: 'GetModelCustomizationJob', create: 'CreateModelCustomizationJob' },
   deployment: { find: 'GetCustomModelDeployment', create: 'CreateCustomModelDeployment' },
@@ -30,6 +33,13 @@ function faultsFor(creation: Creation, flight: Flight, key: string): FaultScript
     case 'lostReply':
       return {
         faults: [{ operation: create, nth: 1, match, fault: { kind: 'timeoutAfterCommit', holdMs: heldMs } }],
+      };
+    case 'hanging':
+      // Twice it hears nothing until it gives up; the third time the create would come through.
+      return {
+        faults: [
+          { operation: create, nth: [1, 2], match, fault: { kind: 'timeoutBefore', holdMs: 120_000 } },
+        ],
       };
     case 'zombie':
       // It stops between its look and its create.
@@ -54,10 +64,12 @@ export async function playFlight(
       campaign.tally.add(row, 'not reached');
       campaign.print(`  not reached: ${played.name}`);
     }
-    const aftermath =
-      flight === 'zombie'
-        ? await besideZombie(lane, staged, () => afterEnd(campaign, row, staged, action, false))
-        : await afterEnd(campaign, row, staged, action);
+    const end = () => afterEnd(campaign, row, staged, action, flight !== 'zombie');
+    const aftermath = await (flight === 'zombie'
+      ? besideZombie(lane, staged, end)
+      : flight === 'hanging'
+        ? whileHanging(lane, staged, end)
+        : end());
     report(campaign, champions, played, { ...aftermath, lane, row });
   } finally {
     await lane.setFaults(null);
@@ -67,11 +79,7 @@ export async function playFlight(
 type Aftermath = Awaited<ReturnType<typeof afterEnd>>;
 
 /** Stops the worker in the middle of its create, lets another go on, and wakes it when all is over. */
-async function besideZombie(
-  lane: Lane,
-  staged: Staged,
-  end: () => Promise<Aftermath>,
-): Promise<Aftermath> {
+async function besideZombie(lane: Lane, staged: Staged, end: () => Promise<Aftermath>): Promise<Aftermath> {
   const { workers } = lane;
   if (!workers) throw new Error('A zombie needs worker processes');
   workers.stop();
@@ -88,13 +96,36 @@ async function besideZombie(
     const findings: Finding[] = [
       ...aftermath.findings,
       ...findingsOf('I1', late === 0 ? [] : [`the process that woke up created ${late} more`]),
-      ...findingsOf('I2', orphans.map(({ name }) => `${name} lives since the process woke up`)),
+      ...findingsOf(
+        'I2',
+        orphans.map(({ name }) => `${name} lives since the process woke up`),
+      ),
       ...(await checkAll(staged)),
     ];
     return { findings, orphans: Math.max(orphans.length, aftermath.orphans) };
   } finally {
     zombie.end();
   }
+}
+
+/** Looks once more when a client that went on by itself would have sent its last create. */
+async function whileHanging(lane: Lane, staged: Staged, end: () => Promise<Aftermath>): Promise<Aftermath> {
+  const startedMs = Date.now();
+  const aftermath = await end();
+  const before = creates(await lane.ledger(), staged).length;
+  await sleep(Math.max(0, startedMs + lastTryMs - Date.now()));
+  const late = creates(await lane.ledger(), staged).length - before;
+  const orphans = await orphansOf(staged);
+  const findings: Finding[] = [
+    ...aftermath.findings,
+    ...findingsOf('I1', late === 0 ? [] : [`the client went on by itself and created ${late} more`]),
+    ...findingsOf(
+      'I2',
+      orphans.map(({ kind, name }) => `${kind} ${name} lives since the client went on by itself`),
+    ),
+    ...(await checkAll(staged)),
+  ];
+  return { findings, orphans: Math.max(orphans.length, aftermath.orphans) };
 }
 
 async function awaitFired({ endpoint }: Lane): Promise<boolean> {

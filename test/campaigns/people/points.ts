@@ -81,7 +81,7 @@ export function pointCases(): PointCase[] {
 /** What is created while somebody cancels or terminates, and how the create is drawn out. */
 export const creations = ['job', 'deployment', 'throughput'] as const;
 export type Creation = (typeof creations)[number];
-export const flights = ['slow', 'lostReply', 'zombie'] as const;
+export const flights = ['slow', 'lostReply', 'zombie', 'hanging'] as const;
 export type Flight = (typeof flights)[number];
 
 export interface FlightCase {
@@ -96,14 +96,23 @@ export interface FlightCase {
 
 export function flightCases(): FlightCase[] {
   return creations.flatMap((creation) =>
-    flights.flatMap((flight) =>
-      (['cancel', 'terminate'] as const).map((action) => {
-        const scenario = creation === 'throughput' ? ('provisioned' as const) : ('on-demand' as const);
-        const name = `${creation}/${flight}/${action}`;
-        return { kind: 'flight' as const, name, affinity: scenario, scenario, creation, flight, action };
-      }),
-    ),
+    flights
+      .filter((flight) => flight !== 'hanging')
+      .flatMap((flight) =>
+        (['cancel', 'terminate'] as const).map((action) => flightCase(creation, flight, action)),
+      ),
   );
+}
+
+/** A create that the client itself gives up and sends again, as late as it can: minutes, so only in the long version. */
+export function hangingCases(): FlightCase[] {
+  return creations.map((creation) => flightCase(creation, 'hanging', 'terminate'));
+}
+
+function flightCase(creation: Creation, flight: Flight, action: FlightCase['action']): FlightCase {
+  const scenario = creation === 'throughput' ? 'provisioned' : 'on-demand';
+  const name = `${creation}/${flight}/${action}`;
+  return { kind: 'flight', name, affinity: scenario, scenario, creation, flight, action };
 }
 
 /** The champion of a lane's model, and what a candidate is to buy so that the scenario comes about. */

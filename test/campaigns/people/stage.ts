@@ -12,7 +12,7 @@ import { type Point, type Scenario, specOf } from './points.js';
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** Seconds between two looks of a lease at its run, and until it looks for a create that came late. */
-export const watchSeconds = 2;
+export const watchSeconds = 4;
 export const lookAgainSeconds = 4;
 
 export const laneOptions: LaneOptions = {
@@ -29,6 +29,12 @@ export const laneOptions: LaneOptions = {
     updateMinutes: 60,
     quotas: { modelUnitsWithoutCommitment: 500, deploymentsInProgress: 100, scheduledCustomizationJobs: 100 },
   },
+};
+
+/** Leases look again as late as in production, because the client's own timeouts are those of production, too. */
+export const patientLaneOptions: LaneOptions = {
+  ...laneOptions,
+  environment: { ANNEAL_LEASE_WATCH_SECONDS: String(watchSeconds), ANNEAL_LEASE_LOOK_AGAIN_SECONDS: '45' },
 };
 
 const longestRunMs = 120_000;

@@ -171,13 +171,12 @@ async function answer(lane: Lane, model: string, scenario: Scenario, signal: Abo
   while (!signal.aborted) {
     for (const workflowId of await runsOf(lane, model)) {
       const handle = lane.client.workflow.getHandle(workflowId);
-      // It may end, or be answered, between the question and the answer.
-      await handle
-        .query(statusQuery)
-        .then(({ awaiting }) =>
-          awaiting ? handle.executeUpdate(update, { args: [{ by: 'the campaign' }] }) : null,
-        )
-        .catch(() => {});
+      try {
+        const { awaiting } = await handle.query(statusQuery);
+        if (awaiting) await handle.executeUpdate(update.name, { args: [{ by: 'the campaign' }] });
+      } catch {
+        // It has ended, or somebody has answered, in between.
+      }
     }
     await sleep(500, undefined, { signal }).catch(() => {});
   }

@@ -318,7 +318,8 @@ class RunningCampaign implements Campaign {
     const exact = cases.filter(({ name }) => name === only);
     if (exact.length > 0) return exact;
     if (/^\d+$/.test(only)) return cases.slice(Number(only), Number(only) + 1);
-    return cases.filter(({ name }) => name.includes(only));
+    const parts = only.split(',');
+    return cases.filter(({ name }) => parts.some((part) => name.includes(part)));
   }
 
   #violate(invariant: Invariant | null, played: string, message: string): void {

@@ -27,9 +27,9 @@ function laneOptionsOf(name: string): LaneOptions {
     pollSeconds: 0.2,
     sandbox: {
       // Long enough to be looked at several times.
-      deploymentMinutes: 60,
-      throughputMinutes: 60,
-      updateMinutes: 60,
+      deploymentMinutes: 90,
+      throughputMinutes: 90,
+      updateMinutes: 90,
       ...settings,
       quotas: {
         modelUnitsWithoutCommitment: 20,

@@ -59,7 +59,7 @@ const impatience = fileURLToPath(new URL('impatience.ts', import.meta.url));
 const recipesFolder = join(repositoryRoot, 'recipes');
 const pricesPath = join(repositoryRoot, 'prices/aws.json');
 /** The server's own default is ten seconds for a workflow task that a dead worker took with it. */
-const promptTasks = ['--dynamic-config-value', 'history.defaultWorkflowTaskTimeout="3s"'];
+export const promptTasks = ['--dynamic-config-value', 'history.defaultWorkflowTaskTimeout="3s"'];
 
 /** Starts servers of its own unless addresses are given. */
 export async function openWorld(given: Addresses | null, signal?: AbortSignal): Promise<World> {
