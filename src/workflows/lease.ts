@@ -17,7 +17,7 @@ import {
 import { failWith, parseOrFail } from './failures.js';
 import { Lease } from './lease-state.js';
 import type { ReleaseReport } from './messages.js';
-import { budgets, leaseActivities, leaseWatch, registry, removal } from './proxies.js';
+import { budgets, leaseActivities, leaseReleases, leaseWatch, registry, removal } from './proxies.js';
 
 const nobodyAcquiredMs = 300_000;
 
@@ -137,8 +137,9 @@ async function book(resource: LeasedResource, { usd }: ReleaseReport): Promise<v
   });
 }
 
-/** A run that vanished may have left a swap half done, and has booked nothing. */
+/** A run that vanished may have left a swap or a promotion half done, and has booked nothing. */
 async function settleVanishedRun(resource: LeasedResource, holder: WorkflowHolder): Promise<void> {
   await removal.restoreChampion(resource);
+  await leaseReleases('Give back what was superseded').finishPromotion(resource, holder);
   await budgets('Book what it may have spent').settleVanished(holder);
 }

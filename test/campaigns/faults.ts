@@ -32,10 +32,10 @@ export const faultsCampaign = defineCampaign(
     campaign.print('');
     for (const line of [...matrix.lines(), ...Object.values(classes)]) campaign.print(line);
     if (short) return;
-    for (const { name } of readingSets) {
-      const reduced = ambiguousCreates().map((cell) => ({ ...cell, name: `${name}/${cell.name}` }));
-      if (name === 'usual') continue;
-      await playUnder(campaign, name, reduced, (cell, lane) => playOne(campaign, models, null, cell, lane));
+    for (const { name } of readingSets.filter((set) => set.name !== 'usual')) {
+      await playUnder(campaign, name, ambiguousCreates(name), (cell, lane) =>
+        playOne(campaign, models, null, cell, lane),
+      );
     }
   },
 );

@@ -251,3 +251,28 @@ describe.concurrent('a lease has an end', () => {
     expect((await current.describe()).historyLength).toBeLessThan(1500);
   });
 });
+
+it('what a promotion superseded is given back although its run was terminated right after it', async () => {
+  const model = service.newModel();
+  const spec = conversation(model, { force: true });
+  for (const champion of [1, 2]) {
+    expect(await service.execute('fineTune', spec)).toMatchObject({ champion });
+  }
+  const handle = await service.start('fineTune', spec);
+  await vi.waitFor(
+    async () => {
+      const events = (await handle.fetchHistory()).events ?? [];
+      const names = events.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+      expect(names).toContain('promoteVersion');
+    },
+    { timeout: 60_000, interval: 20 },
+  );
+  await vi.waitFor(
+    async () => expect((await service.dependencies.registry.champion(model))?.version).toBe(3),
+    { timeout: 20_000, interval: 10 },
+  );
+  await handle.terminate('by a test');
+  await vi.waitFor(() => expectInvariants(service, model), { timeout: 60_000, interval: 300 });
+  const statuses = (await service.dependencies.registry.versions(model)).map(({ status }) => status);
+  expect(statuses).toEqual(['archived', 'previous', 'champion']);
+});

@@ -75,17 +75,7 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
 
     describe: (deployment) => describe(bedrock, deployment),
 
-    async update(deployment, modelId) {
-      const found = await get(bedrock, deployment.deploymentId);
-      if (found && isServing(found.output, modelId)) return;
-      const command = new UpdateCustomModelDeploymentCommand({
-        customModelDeploymentIdentifier: deployment.deploymentId,
-        modelArn: modelId,
-      });
-      await bedrock.send(command).catch((error: unknown) => {
-        throw toFailure(error, `point deployment ${deployment.name} at another model`);
-      });
-    },
+    update: (deployment, modelId) => update(bedrock, deployment, modelId),
 
     async delete(name) {
       const ours = await findOurs(bedrock, name);
@@ -137,6 +127,30 @@ async function describe(
     createdAt: output.createdAt?.toISOString() ?? null,
     observedAt,
   };
+}
+
+async function update(
+  bedrock: BedrockClient,
+  { name, deploymentId }: DeploymentReference,
+  modelId: string,
+): Promise<void> {
+  const isOnItsWay = async () => {
+    const output = (await get(bedrock, deploymentId))?.output;
+    if (output && isServing(output, modelId)) return true;
+    const isBusy = output?.status === 'Creating' || output?.updateDetails?.updateStatus === 'Updating';
+    if (isBusy) throw new Error(`${name} is being changed and takes no update before it has settled`);
+    return false;
+  };
+  if (await isOnItsWay()) return;
+  const command = new UpdateCustomModelDeploymentCommand({
+    customModelDeploymentIdentifier: deploymentId,
+    modelArn: modelId,
+  });
+  await bedrock.send(command).catch(async (error: unknown) => {
+    // The reply to an earlier try may have been lost: the client's own second one is refused then.
+    if (await isOnItsWay()) return;
+    throw toFailure(error, `point deployment ${name} at another model`);
+  });
 }
 
 /** Whether a deployment serves a model, or is on its way to. */

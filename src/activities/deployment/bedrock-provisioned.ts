@@ -87,17 +87,7 @@ export function createBedrockProvisionedTarget({
 
     describe: (deployment) => describe(bedrock, deployment),
 
-    async update(deployment, modelId) {
-      const found = await get(bedrock, deployment.deploymentId);
-      if (found?.output.desiredModelArn === modelId) return;
-      const command = new UpdateProvisionedModelThroughputCommand({
-        provisionedModelId: deployment.deploymentId,
-        desiredModelId: modelId,
-      });
-      await bedrock.send(command).catch((error: unknown) => {
-        throw toFailure(error, `point provisioned throughput ${deployment.name} at another model`);
-      });
-    },
+    update: (deployment, modelId) => update(bedrock, deployment, modelId),
 
     async delete(name) {
       const ours = await findOurs(bedrock, name);
@@ -130,6 +120,30 @@ export function mapBedrockThroughputStatus(
       status satisfies undefined;
       return 'creating';
   }
+}
+
+async function update(
+  bedrock: BedrockClient,
+  { name, deploymentId }: DeploymentReference,
+  modelId: string,
+): Promise<void> {
+  const isOnItsWay = async () => {
+    const output = (await get(bedrock, deploymentId))?.output;
+    if (output?.desiredModelArn === modelId) return true;
+    const isBusy = output?.status === 'Updating' || output?.status === 'Creating';
+    if (isBusy) throw new Error(`${name} is ${output.status} and takes no update before it has settled`);
+    return false;
+  };
+  if (await isOnItsWay()) return;
+  const command = new UpdateProvisionedModelThroughputCommand({
+    provisionedModelId: deploymentId,
+    desiredModelId: modelId,
+  });
+  await bedrock.send(command).catch(async (error: unknown) => {
+    // The reply to an earlier try may have been lost: the client's own second one is refused then.
+    if (await isOnItsWay()) return;
+    throw toFailure(error, `point provisioned throughput ${name} at another model`);
+  });
 }
 
 function toCreateCommand(

@@ -32,6 +32,7 @@ import type { AdmissionQueue } from '../admission/admission-queue.js';
 import type { Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
+import { finishPromotion } from './finish-promotion.js';
 import type { ResourceRemover } from './remover.js';
 import { restoreChampion } from './restore-champion.js';
 import { leaseSearchAttributes } from './search-attributes.js';
@@ -43,6 +44,7 @@ export interface LeaseDependencies {
   readonly registry: Registry;
   readonly remover: ResourceRemover;
   readonly providers: Providers;
+  readonly bucket: string;
   readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
   readonly lookAgainSeconds: number;
@@ -106,18 +108,7 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
 
     /** Has the lease delete its resource, and waits until it is gone. Fine when there is no such lease. */
     async releaseLease(resource: LeasedResource, holder: LeaseHolder): Promise<ReleaseReport> {
-      const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
-      try {
-        return await keepAlive(() =>
-          handle.executeUpdate(releaseUpdate, { args: [holder], updateId: `release/${updateKey(holder)}` }),
-        );
-      } catch (error) {
-        // No lease, or one that has ended: what it protected is gone, but only a look is proof.
-        if (!(error instanceof WorkflowNotFoundError)) return rethrowRefusal(error);
-        const report = await remover.measure(resource);
-        await remover.remove(resource);
-        return report;
-      }
+      return release(remover, resource, holder);
     },
 
     /** Watches a lease's holder; returns why it no longer holds. A wait of any length costs three events. */
@@ -157,6 +148,14 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
       const deployment = await retryably(() => keepAlive(() => restoreChampion(dependencies, model)));
       if (deployment) await handOverToChampion(deployment.lease, deployment.champion);
     },
+
+    /** Gives back what only the version before last needed, where its run vanished before it could. */
+    async finishPromotion({ model }: LeasedResource, vanished: WorkflowHolder): Promise<void> {
+      const { workflowExecution: execution } = activityInfo();
+      const author = { workflowId: execution?.workflowId ?? '', runId: execution?.runId ?? '' };
+      const giveBack = (resource: LeasedResource, holder: LeaseHolder) => release(remover, resource, holder);
+      await keepAlive(() => finishPromotion({ ...dependencies, release: giveBack }, author, model, vanished));
+    },
   };
 }
 
@@ -178,6 +177,25 @@ async function acquire(
       ...(searchAttributes && { typedSearchAttributes: leaseSearchAttributes(resource) }),
     }),
   });
+}
+
+async function release(
+  remover: ResourceRemover,
+  resource: LeasedResource,
+  holder: LeaseHolder,
+): Promise<ReleaseReport> {
+  const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
+  try {
+    return await keepAlive(() =>
+      handle.executeUpdate(releaseUpdate, { args: [holder], updateId: `release/${updateKey(holder)}` }),
+    );
+  } catch (error) {
+    // No lease, or one that has ended: what it protected is gone, but only a look is proof.
+    if (!(error instanceof WorkflowNotFoundError)) return rethrowRefusal(error);
+    const report = await remover.measure(resource);
+    await remover.remove(resource);
+    return report;
+  }
 }
 
 /** A dead holder looks alive until the lease's next look: have it look now, and try again. */

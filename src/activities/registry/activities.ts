@@ -1,10 +1,11 @@
 import type { BillingResource } from '../../domain/deployment.js';
-import { deploymentLease, type LeasedResource, trainingJobLease } from '../../domain/lease.js';
+import type { LeasedResource } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { formatUsd } from '../../domain/money.js';
-import { trainingOutputUri } from '../../domain/names.js';
-import { choose, type Providers } from '../providers.js';
+import type { Providers } from '../providers.js';
 import type { Author, Registry } from './registry.js';
+import { findStandbys, type Standbys } from './standbys.js';
+import { leasesOfVersion, storageUsdPerHour, type VersionLeases } from './version-leases.js';
 
 export interface PromoteInput {
   readonly model: string;
@@ -17,19 +18,9 @@ export interface PromoteInput {
   readonly author: Author;
 }
 
-export interface Promotion {
+export interface Promotion extends Standbys {
   readonly champion: number;
   readonly previousChampion: number | null;
-  /** Versions that neither serve nor stand by any more; their models and deployments can go. */
-  readonly superseded: readonly ModelVersion[];
-  /** The previous champion where its deployment bills by the hour: the model stays, the deployment goes. */
-  readonly costlyStandby: ModelVersion | null;
-}
-
-/** What a registered version keeps alive. */
-export interface VersionLeases {
-  readonly trainingJob: LeasedResource;
-  readonly deployment: LeasedResource | null;
 }
 
 export type RegistryActivities = ReturnType<typeof createRegistryActivities>;
@@ -41,23 +32,14 @@ export interface RegistryDependencies {
 }
 
 export function createRegistryActivities({ registry, providers, bucket }: RegistryDependencies) {
-  const storagePrice = (version: ModelVersion) =>
-    choose(providers.training, version.provider, 'training.provider').storageUsdPerHour(version.baseModel);
+  const storagePrice = (version: ModelVersion) => storageUsdPerHour(providers, version);
 
   return {
     async promoteVersion(input: PromoteInput): Promise<Promotion> {
       const { model, version, action, by, notes, inheritsDeployment, author } = input;
       const move = { model, version, action, deployedBy: by, notes, inheritsDeployment };
       const moved = await registry.promote(author, move);
-      const versions = await registry.versions(model);
-      const standby = versions.find((candidate) => candidate.version === moved.previousChampion) ?? null;
-      return {
-        ...moved,
-        superseded: versions.filter(
-          (candidate) => candidate.status === 'previous' && candidate.version !== moved.previousChampion,
-        ),
-        costlyStandby: standby?.deployment && standby.deployment.usdPerHour > 0 ? standby : null,
-      };
+      return { ...moved, ...(await findStandbys(registry, model, moved.previousChampion)) };
     },
 
     async retireVersion(
@@ -91,24 +73,7 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
     },
 
     async leasesOfVersion(version: ModelVersion): Promise<VersionLeases> {
-      const { deployment, model } = version;
-      return {
-        trainingJob: trainingJobLease({
-          provider: version.provider,
-          jobName: version.jobName,
-          model,
-          storageUsdPerHour: storagePrice(version),
-          filesUri: trainingOutputUri(bucket, model, version.jobName),
-        }),
-        deployment:
-          deployment &&
-          deploymentLease({
-            target: deployment.target,
-            name: deployment.name,
-            model,
-            usdPerHour: deployment.usdPerHour,
-          }),
-      };
+      return leasesOfVersion(providers, bucket, version);
     },
 
     /** Everything that a model's registered versions keep billing for. */

@@ -10,17 +10,28 @@ import { benchDatasetBuilder } from './dataset-builder.js';
 import { benchGuardrails } from './guardrails.js';
 import { benchInference } from './inference.js';
 import { benchLifecycle } from './lifecycle.js';
+import { benchManyWaiting } from './many-waiting.js';
 import { benchWaiting } from './waiting.js';
 import { withBenchWorker } from './worker.js';
 
 interface Options {
   readonly repetitions: number;
+  /** How many wait at once; 0 leaves that part out. */
+  readonly lifecycles: number;
   readonly json?: true;
+  readonly onlyWaiting?: true;
 }
 
 const command = new Command('bench')
   .description('Measures Anneal beside the floor or the naive way of the same work, as ratios.')
   .option('--repetitions <number>', 'of each side, in turn', wholeNumber(5, 100), 5)
+  .option(
+    '--lifecycles <number>',
+    'that wait at once on one worker; 0 for none',
+    wholeNumber(0, 20_000),
+    2000,
+  )
+  .option('--only-waiting', 'nothing but the lifecycles that wait at once')
   .option('--json', 'print the results as one JSON document; progress goes to stderr')
   .addHelpText(
     'after',
@@ -35,7 +46,7 @@ Examples:
   npm run -s bench -- --json --repetitions 10 > bench.json`,
   );
 
-await runScript<Options>(command, ({ repetitions, json }, signal) =>
+await runScript<Options>(command, (options, signal) =>
   runTrial(
     {
       name: 'bench',
@@ -49,14 +60,27 @@ await runScript<Options>(command, ({ repetitions, json }, signal) =>
     },
     async (trial) => {
       const startedAt = performance.now();
-      const comparisons = await benchAll(trial, repetitions, signal);
+      const comparisons = [
+        ...(options.onlyWaiting ? [] : await benchAll(trial, options.repetitions, signal)),
+        ...(await benchWaitingAtOnce(trial, options, signal)),
+      ];
       const machine = { cores: cpus().length, node: process.version, platform: process.platform };
       const seconds = Math.round((performance.now() - startedAt) / 1000);
       const result = { measuredAt: new Date().toISOString(), machine, seconds, comparisons };
-      console.log(json ? JSON.stringify(result, null, 2) : pageOf(result));
+      console.log(options.json ? JSON.stringify(result, null, 2) : pageOf(result));
     },
   ),
 );
+
+async function benchWaitingAtOnce(
+  { stack, stage, print }: Trial,
+  { lifecycles }: Options,
+  signal: AbortSignal,
+): Promise<Comparison[]> {
+  if (lifecycles === 0) return [];
+  print(`  ${lifecycles} lifecycles waiting …`);
+  return benchManyWaiting({ client: stage.client, stack, lifecycles, signal, print });
+}
 
 async function benchAll(trial: Trial, repetitions: number, signal: AbortSignal): Promise<Comparison[]> {
   const { recipe, dependencies, stack, stage, print } = trial;

@@ -1,5 +1,7 @@
 import { proxyActivities, sleep } from '@temporalio/workflow';
+import { defaultWaiting, nextPollMs } from '../../domain/waiting.js';
 import type { BenchActivities } from './activities.js';
+import type { LongWaitActivities } from './long-wait.js';
 
 export interface WaitInput {
   readonly polls: number;
@@ -30,4 +32,24 @@ export async function waitByTimer({ polls, betweenMs }: WaitInput): Promise<void
 /** The smallest workflow that does something. */
 export async function hello(name: string): Promise<string> {
   return poll.greet(name);
+}
+
+const longWait = proxyActivities<LongWaitActivities>({
+  startToCloseTimeout: '60s',
+  scheduleToCloseTimeout: '1h',
+  heartbeatTimeout: '30s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/** One of many that wait as Anneal does, for a job of its own. */
+export async function waitLongByRetry(job: number): Promise<void> {
+  await longWait.lookUntilOver(job);
+}
+
+/** The same with a timer between two looks, at the same pace. */
+export async function waitLongByTimer(job: number): Promise<void> {
+  const startedMs = Date.now();
+  while (!(await longWait.lookWhetherOver(job))) {
+    await sleep(nextPollMs(defaultWaiting, Date.now() - startedMs, Math.random()));
+  }
 }

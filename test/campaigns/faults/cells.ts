@@ -98,13 +98,16 @@ function faultsOf({ operation, from }: CloudCall): FaultName[] {
   );
 }
 
-/** What a create meets when nobody can tell whether it was carried out. */
-export function ambiguousCreates(): Cell[] {
+/** What a create meets when nobody can tell whether it was carried out, under other readings of AWS. */
+export function ambiguousCreates(readings: string): Cell[] {
   const ambiguous: readonly FaultName[] = ['timeoutAfterCommit', 'malformedBody', 'timeoutBefore', 'slow'];
-  return allCells().filter(
-    ({ call, fault }) =>
-      (createOperations as readonly string[]).includes(call.operation) && ambiguous.includes(fault),
+  // A new account has no throughput to be bought.
+  const creates = createOperations.filter(
+    (operation) => readings !== 'new-account' || operation !== 'CreateProvisionedModelThroughput',
   );
+  return allCells()
+    .filter(({ call, fault }) => creates.some((name) => name === call.operation) && ambiguous.includes(fault))
+    .map((cell) => ({ ...cell, name: `${readings}/${cell.name}` }));
 }
 
 /** About thirty cells: lost replies of creates, every kind of fault, every position; no champion by the hour. */

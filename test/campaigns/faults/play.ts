@@ -142,7 +142,13 @@ async function seenOf(
   if (run === null) return null;
   if (lift !== 'when-failed') return troubleOf(lane, model, run, isDeletion);
   const failed = run.stages.find(({ status }) => status === 'failed');
-  return failed ? `${failed.name}: ${failed.note}` : null;
+  if (failed) return `${failed.name}: ${failed.note}`;
+  // A swap whose deadline has passed is taken back within its stage, however long that takes.
+  const { raw } = await handle.describe();
+  const isPutBack = raw.pendingActivities?.find(
+    ({ activityType, lastFailure }) => activityType?.name === 'pointDeployment' && lastFailure,
+  );
+  return isPutBack?.lastFailure?.message ?? null;
 }
 
 /** Failures of an attempt that only say that it is to be looked again. */
