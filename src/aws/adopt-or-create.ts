@@ -3,6 +3,12 @@ import { NotSeenYet } from '../domain/failures.js';
 import { requireOwnership } from './tags.js';
 import { isNotFound, toFailure } from './to-failure.js';
 
+/**
+ * With all the client's own tries: shorter than the activity around it, and than the time after which a lease
+ * looks again for what a create under way has left.
+ */
+const createLimitMs = 20_000;
+
 export interface Creation {
   /** For messages, for instance `training job`. */
   readonly kind: string;
@@ -17,7 +23,7 @@ export interface Creation {
   /** The ARN of the resource that bears this name, whoever created it; null when there is none. */
   find(): Promise<string | null>;
   /** Returns the new resource's ARN. */
-  create(): Promise<string>;
+  create(signal: AbortSignal): Promise<string>;
 }
 
 /**
@@ -32,10 +38,13 @@ export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation):
     throw new Error(`This attempt to create ${creation.kind} ${creation.name} was interrupted too long`);
   }
   try {
-    return await creation.create();
+    return await creation.create(AbortSignal.timeout(createLimitMs));
   } catch (error) {
     const created = await adopt(bedrock, creation);
     if (created !== null) return created;
+    if ((error as Error).name === 'AbortError') {
+      throw new Error(`No reply to the create of ${creation.kind} ${creation.name}`, { cause: error });
+    }
     if (creation.needs && isNotFound(error)) {
       const said = `ProviderRejected: could not create ${creation.kind} ${creation.name}: ${creation.needs} is not known: ${(error as Error).message}`;
       throw new NotSeenYet('ProviderRejected', said, [{ needs: creation.needs }], { cause: error });

@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   condition,
   isCancellation,
   setCurrentDetails,
@@ -93,7 +94,7 @@ export class Run {
       this.show();
       return toResult(this.state);
     } catch (error) {
-      const failure = toRunFailure(error, 'ValidationFailed');
+      const failure = asEnd(error);
       this.markEnd(failure);
       await this.forgetDeleted(await this.purchases.undoAll());
       upsertMemo({ undone: this.state.undone, spendUsd: toResult(this.state).spendUsd });
@@ -281,4 +282,12 @@ export class Run {
       );
     }
   }
+}
+
+/** Whatever a cancel met on its way, the run was cancelled: an attempt that failed meanwhile changes nothing. */
+function asEnd(error: unknown): Error {
+  if (CancellationScope.current().consideredCancelled && !isCancellation(error)) {
+    return new CancelledFailure('Workflow cancelled');
+  }
+  return toRunFailure(error, 'ValidationFailed');
 }

@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { providedAddresses } from '../support/addresses.js';
 import { contentionCampaign } from './contention.js';
 import { crashCampaign } from './crash.js';
+import { defects } from './defects/catalogue.js';
+import { applied } from './defects/tree.js';
+import { playDefects } from './defects.js';
 import { faultsCampaign } from './faults.js';
 import { outagesCampaign } from './outages.js';
 import { peopleCampaign } from './people.js';
@@ -112,6 +115,35 @@ describe('the short version of each campaign finds no violation', () => {
     expect(tally.total('overtaken')).toBe(0);
     expect(tally.total('most at once')).toBe(2);
     expect(tally.total('moved the alias')).toBeGreaterThan(10);
+  });
+});
+
+describe('deliberate defects', () => {
+  it('are found: two of them', { timeout: 5 * minutes }, async () => {
+    const results = await playDefects({
+      seed: 1,
+      short: true,
+      only: null,
+      addresses: providedAddresses(),
+    });
+    expect(results.map(({ defect, verdict }) => [defect.name, verdict])).toEqual([
+      ['promote-without-lock', 'detected'],
+      ['promotion-not-atomic', 'detected'],
+    ]);
+  });
+
+  it('can all be planted: what each replaces stands in src once', () => {
+    const texts = new Map<string, string>();
+    expect(defects.length).toBeGreaterThanOrEqual(15);
+    for (const { name, edits } of defects) {
+      texts.clear();
+      for (const edit of edits) {
+        const text = texts.get(edit.file) ?? readFileSync(edit.file, 'utf8');
+        const spoiled = applied(text, edit);
+        expect(spoiled, name).not.toBe(text);
+        texts.set(edit.file, spoiled);
+      }
+    }
   });
 });
 

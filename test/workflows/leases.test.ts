@@ -272,7 +272,11 @@ it('what a promotion superseded is given back although its run was terminated ri
     { timeout: 20_000, interval: 10 },
   );
   await handle.terminate('by a test');
-  await vi.waitFor(() => expectInvariants(service, model), { timeout: 60_000, interval: 300 });
-  const statuses = (await service.dependencies.registry.versions(model)).map(({ status }) => status);
-  expect(statuses).toEqual(['archived', 'previous', 'champion']);
+  const statuses = async () =>
+    (await service.dependencies.registry.versions(model)).map(({ status }) => status);
+  await vi.waitFor(async () => expect(await statuses()).toEqual(['archived', 'previous', 'champion']), {
+    timeout: 60_000,
+    interval: 300,
+  });
+  await expectInvariants(service, model);
 });

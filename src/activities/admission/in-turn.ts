@@ -14,6 +14,9 @@ export interface Turn {
   readonly waiting: Waiting;
 }
 
+/** So long a look for what exists may take before the create: both must end within one attempt. */
+const lookLimitMs = 8_000;
+
 /** Quotas, capacity and call rates are shared, so whoever meets one waits in line; a permission is one's own. */
 const sharedObstacles: readonly string[] = ['quota', 'capacity', 'throttling'];
 
@@ -32,7 +35,10 @@ export async function inTurn<T>(
     return wait(turn, `${turn.ticket} waits its turn for ${turn.queue}: ${ahead} before it`);
   }
   try {
-    const bought = await keepAlive(create);
+    const startedMs = Date.now();
+    const bought = await keepAlive((isCurrent) =>
+      create(() => isCurrent() && Date.now() - startedMs < lookLimitMs),
+    );
     await queue.leave(turn.ticket);
     return { bought };
   } catch (error) {

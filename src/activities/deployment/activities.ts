@@ -78,7 +78,7 @@ export function createDeploymentActivities({ providers, registry, admission }: D
       const turn = { queue, ticket: name.name, isPatient, waiting: spec.waiting };
       return inTurn(admission, turn, (isCurrent) =>
         target.create(request, isCurrent).catch((error: unknown) => {
-          if (!(error instanceof NotSeenYet) || !isEarly(spec.waiting)) throw error;
+          if (!(error instanceof NotSeenYet) || !mayAppear(spec.waiting)) throw error;
           throw new Error(error.message, { cause: error });
         }),
       );
@@ -114,7 +114,7 @@ export function createDeploymentActivities({ providers, registry, admission }: D
       const target = choose(providers.targets, deployment.target, 'deployment.target');
       const description = await keepAlive(() => target.describe(deployment));
       if (description === null) {
-        if (isEarly(spec.waiting)) lookAgain(`${deployment.name} is not to be seen yet`, spec.waiting);
+        if (mayAppear(spec.waiting)) lookAgain(`${deployment.name} is not to be seen yet`, spec.waiting);
         throw new PermanentFailure(
           'DeploymentFailed',
           `DeploymentFailed: ${deployment.name} is gone; somebody deleted it while it was being created.`,
@@ -146,9 +146,16 @@ export function createDeploymentActivities({ providers, registry, admission }: D
   };
 }
 
+const hiddenMs = 10_000;
+
 /** Within the first looks of a wait. */
 function isEarly({ firstMinuteSeconds }: Waiting): boolean {
   return Date.now() - activityInfo().scheduledTimestampMs < 3 * firstMinuteSeconds * 1000;
+}
+
+/** What was created a moment ago may be hidden for a while, however slow or fast the looks are. */
+function mayAppear(waiting: Waiting): boolean {
+  return isEarly(waiting) || Date.now() - activityInfo().scheduledTimestampMs < hiddenMs;
 }
 
 async function askAfterSwap(providers: Providers, deployment: DeploymentReference): Promise<SwapReport> {

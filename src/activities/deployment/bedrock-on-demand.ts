@@ -58,14 +58,14 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
         isCurrent,
         needs: modelId,
         find: async () => (await get(bedrock, name))?.output.customModelDeploymentArn ?? null,
-        create: async () => {
+        create: async (abortSignal) => {
           const command = new CreateCustomModelDeploymentCommand({
             modelDeploymentName: name,
             modelArn: modelId,
             tags: toBedrockTags(tags, { idempotencyToken, requestHash }),
             clientRequestToken: toClientRequestToken(idempotencyToken),
           });
-          return (await bedrock.send(command)).customModelDeploymentArn as string;
+          return (await bedrock.send(command, { abortSignal })).customModelDeploymentArn as string;
         },
       });
       return { target, name, deploymentId };

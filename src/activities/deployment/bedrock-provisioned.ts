@@ -77,8 +77,10 @@ export function createBedrockProvisionedTarget({
         isCurrent,
         needs: request.modelId,
         find: async () => (await get(bedrock, name))?.output.provisionedModelArn ?? null,
-        create: async () =>
-          (await bedrock.send(toCreateCommand(request, settings, requestHash))).provisionedModelArn as string,
+        create: async (abortSignal) => {
+          const command = toCreateCommand(request, settings, requestHash);
+          return (await bedrock.send(command, { abortSignal })).provisionedModelArn as string;
+        },
       });
       return { target, name, deploymentId };
     },

@@ -100,8 +100,8 @@ async function submit(
     isCurrent,
     needs: null,
     find: async () => (await getJob(bedrock, jobName))?.jobArn ?? null,
-    create: async () => {
-      const { jobArn } = await bedrock.send(toCreateCommand(request, requestHash));
+    create: async (abortSignal) => {
+      const { jobArn } = await bedrock.send(toCreateCommand(request, requestHash), { abortSignal });
       return jobArn as string;
     },
   });

@@ -21,9 +21,9 @@ export interface ManyWaitingOptions {
 
 /** Each measurement is taken so often, so that its spread can be shown. */
 const samples = 5;
-const sampleSeconds = 20;
+const sampleSeconds = 12;
 /** The jobs end one after the other over this time. */
-const endingSeconds = 120;
+const endingSeconds = 60;
 const startsAtOnce = 20;
 const historiesRead = 50;
 

@@ -72,7 +72,7 @@ const buying: readonly Defect[] = [
         replace: "idempotencyToken: name.idempotencyToken + '-' + activityInfo().attempt,",
       },
     ],
-    detector: { campaign: 'crash', only: 'bedrock-on-demand/promoted/after-commit-of-submit' },
+    detector: people('job/zombie/cancel'),
   },
   {
     name: 'reset-renames',

@@ -12,7 +12,6 @@ import { type Deadlines, type Journey, journeyOf, startJourney, wordOf } from '.
 /** How a cell went. */
 export interface Played {
   readonly model: string;
-  readonly runId: string;
   readonly ending: Ending | null;
   readonly class: Class | null;
   /** How often the fault happened. */
@@ -44,7 +43,6 @@ export async function playCell(
   const championBefore = await championOf(lane, model);
   await lane.setFaults({ faults: [...(journey.companions ?? []), ruleOf(cell)] });
   const handle = await startJourney(lane, model, journey, expectation.byDeadline ? short : undefined);
-  const runId = (handle as { firstExecutionRunId?: string }).firstExecutionRunId ?? '';
   const watched = await watch(lane, model, handle, cell, expectation, signal);
   const ending = watched.isClosed ? await lane.endOf(handle) : null;
   if (ending === null) await abandon(lane, model, handle.workflowId);
@@ -53,7 +51,6 @@ export async function playCell(
   const stragglers = ending === null ? [] : await lane.settle(model);
   return {
     model,
-    runId,
     ending,
     class: classOf({
       word: ending && wordOf(ending),
