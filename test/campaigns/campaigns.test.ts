@@ -106,7 +106,7 @@ describe('the short version of each campaign finds no violation', () => {
       addresses: providedAddresses(),
     });
     expect(report.violations).toEqual([]);
-    expect(report.cases).toBe(6);
+    expect(report.cases).toBe(7);
     const { tally } = report;
     expect(tally.total('waited for approve')).toBe(12);
     expect(tally.total('declined')).toBe(12);

@@ -1,5 +1,5 @@
 import { playAliasByWorkflows, playAliasByWriters } from './contention/alias.js';
-import { playBudget } from './contention/budget.js';
+import { playBudget, playBudgetByWriters } from './contention/budget.js';
 import { playQuota, quotaLane } from './contention/quota.js';
 import { playPause, playThirtyDays } from './contention/schedule.js';
 import { type CampaignCase, defineCampaign, runCampaign } from './support/campaign.js';
@@ -29,6 +29,7 @@ export const contentionCampaign = defineCampaign(
     const quota: ContentionCase = { name: 'quota', play: (lane) => playQuota(campaign, lane, jobs) };
     const others: ContentionCase[] = [
       { name: 'budget', play: (lane) => playBudget(campaign, lane, starts) },
+      { name: 'budget/writers', play: (lane) => playBudgetByWriters(campaign, lane, short ? 10 : 50) },
       {
         name: 'alias/writers',
         play: (lane) => playAliasByWriters(campaign, lane, { ...writing, random: randomFrom(seed) }),

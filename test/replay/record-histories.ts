@@ -1,9 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterAll, beforeAll, it, vi } from 'vitest';
+import { afterAll, beforeAll, it } from 'vitest';
 import { leaseWorkflowId } from '../../src/domain/lease.js';
-import { leaseQuery } from '../../src/workflows/messages.js';
 import { conversationLines } from '../support/run-specs.js';
 import { hourInASecond } from '../support/sandbox.js';
 import { startService, type TestService } from '../support/service.js';
@@ -80,8 +79,12 @@ it('runs that end another way', async () => {
   await record('failed-dataset', 'fineTune', spec(model, 'broken'));
   const unanswered = { budgetUsd: 0, deadlines: { approvalHours: 1 / 3600 } };
   await record('failed-budget', 'fineTune', spec(model, 'item', unanswered));
-  const provisioned = { deployment: { target: 'bedrock-provisioned', settings: { modelUnits: 99 } } };
-  await record('failed-deployment', 'fineTune', spec(model, 'item', { ...provisioned, budgetUsd: 10_000 }));
+  const crowded = {
+    deployment: { target: 'bedrock-provisioned', settings: { modelUnits: 99 } },
+    deadlines: { purchaseHours: 3 / 3600 },
+    budgetUsd: 10_000,
+  };
+  await record('failed-deployment', 'fineTune', spec(model, 'item', crowded));
   const stylist = { recipe: 'stylist', dataset: { source: { kind: 'builder', records: 60 } } };
   await record('rejected', 'fineTune', { ...stylist, model, validation: { samples: 10 } });
 
@@ -109,15 +112,17 @@ it('runs that are cancelled or terminated', async () => {
     await storeHistory('cancelled-in-training', cancelled.handle);
   }
   const lease = leaseOf('training-job', terminated?.job ?? '');
-  await vi.waitFor(
-    async () => {
-      const { state } = await lease.query(leaseQuery);
-      if (state !== 'releasing') throw new Error(`The lease is ${state}`);
-    },
-    { timeout: 60_000, interval: 200 },
-  );
   await lease.result();
   await storeHistory('lease-after-terminate', lease);
+});
+
+it('a champion on provisioned throughput', async () => {
+  const model = service.newModel();
+  const provisioned = { deployment: { target: 'bedrock-provisioned' }, budgetUsd: 1000 };
+  await service.execute('fineTune', spec(model, 'item', provisioned));
+  await record('swapped-in', 'fineTune', spec(model, 'garment', provisioned));
+  await record('rolled-back-in-place', 'rollback', { model });
+  await record('swept', 'sweepOrphans', {});
 });
 
 it('inference', async () => {

@@ -1,5 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RunStatus } from '../../../src/domain/run-state.js';
+import { loadConfig } from '../../../src/workers/config.js';
+import { createDependencies } from '../../../src/workers/dependencies.js';
 import type { Campaign } from '../support/campaign.js';
 import { checkModel, findingsOf } from '../support/invariants.js';
 import type { Lane } from '../support/world.js';
@@ -98,5 +100,33 @@ async function awaitEither(
     if (condition(status)) return status;
     if (Date.now() > deadline) throw new Error(`Never came true; last status: ${JSON.stringify(status)}`);
     await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+/** The same without runs: processes of their own reserve at the very same moment, so that only the lock helps. */
+export async function playBudgetByWriters(campaign: Campaign, lane: Lane, turns: number): Promise<void> {
+  const writers = await Promise.all(
+    Array.from({ length: 8 }, () => createDependencies(loadConfig({ ...lane.environment }))),
+  );
+  const wrong: string[] = [];
+  try {
+    for (let turn = 0; turn < turns; turn += 1) {
+      const model = lane.newModel();
+      const name = { scope: 'model', name: model } as const;
+      await lane.dependencies.budgets.set({ ...name, limitUsd: room + 0.5, period: 'total' });
+      const reserved = await Promise.all(
+        writers.map(({ budgets }, writer) => {
+          const author = { workflowId: `contention/${model}/${writer}`, runId: String(writer) };
+          const money = { estimateUsd: 1, budgetUsd: null, approvedBy: null };
+          return budgets.reserve({ author, executionRunId: author.runId, model, scheduleId: null, ...money });
+        }),
+      );
+      const granted = reserved.filter((each) => each.reserved).length;
+      campaign.tally.add('budget, by writers', 'runs', writers.length);
+      if (granted !== room) wrong.push(`${granted} were granted what is enough for ${room}`);
+    }
+    campaign.record(findingsOf('I1', wrong), 'budget/writers');
+  } finally {
+    await Promise.all(writers.map((each) => each.close()));
   }
 }

@@ -35,7 +35,7 @@ const aliasWorkflows = contention('alias/workflows');
 const buying: readonly Defect[] = [
   {
     name: 'no-token-no-adoption',
-    what: 'a job is created without a token, and nobody looks for one that is there',
+    what: 'a throughput is created without a token, and nobody looks for one that is there',
     edits: [
       {
         file: 'src/aws/adopt-or-create.ts',
@@ -43,12 +43,13 @@ const buying: readonly Defect[] = [
         replace: 'const arn = null;',
       },
       {
-        file: 'src/activities/training/bedrock.ts',
+        file: 'src/activities/deployment/bedrock-provisioned.ts',
         find: 'clientRequestToken: toClientRequestToken(request.idempotencyToken),',
         replace: '',
       },
     ],
-    detector: people('job/lostReply/cancel'),
+    // The client makes up a token of its own for its three tries, so that all of their replies must be lost.
+    detector: faults('bought-CreateProvisionedModelThroughput/timeoutAfterCommit/always'),
   },
   {
     name: 'name-from-attempt',
@@ -191,7 +192,7 @@ const leases: readonly Defect[] = [
       {
         file: 'src/workflows/purchases.ts',
         find: '.handOverLease(resource, this.run.holder, to);',
-        replace: ';',
+        replace: '.handOverLease.name;',
       },
     ],
     detector: boughtInLine,
@@ -269,7 +270,7 @@ const leases: readonly Defect[] = [
       {
         file: 'src/workflows/purchases.ts',
         find: '.handOverLease(resource, this.run.holder, to);',
-        replace: ';',
+        replace: '.handOverLease.name;',
       },
       {
         file: 'src/activities/leases/activities.ts',
@@ -292,7 +293,7 @@ const sharing: readonly Defect[] = [
         replace: 'select abs(',
       },
     ],
-    detector: contention('budget'),
+    detector: contention('budget/writers'),
   },
   {
     name: 'reservations-uncounted',

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { type LeaseView, leaseWorkflowId } from '../../../src/domain/lease.js';
+import { type LeaseView, leaseWorkflowId, type WorkflowHolder } from '../../../src/domain/lease.js';
 import type { ModelVersion } from '../../../src/domain/model-version.js';
 import type { LedgerEntry, SandboxResource } from '../../../src/sandbox/admin.js';
 import { leaseQuery } from '../../../src/workflows/messages.js';
@@ -69,7 +69,7 @@ async function checkLeases(
   const findings = await Promise.all(
     live.map(async ({ kind, name }) => {
       const leased = kind === 'customModel' || kind === 'trainingJob' ? 'training-job' : 'deployment';
-      const lease = await viewLease(observed, leaseWorkflowId({ kind: leased, name }));
+      const lease = await viewSettledLease(observed, leaseWorkflowId({ kind: leased, name }));
       const problem = lease ? problemOf(lease, versions) : 'there is none';
       return finding('I2', problem && `the lease on ${kind} ${name}: ${problem}`);
     }),
@@ -83,6 +83,26 @@ function problemOf({ state, holder }: LeaseView, versions: readonly ModelVersion
   const version = versions.find((candidate) => candidate.version === holder.version);
   const isKept = version && version.status !== 'rejected' && version.status !== 'archived';
   return isKept ? null : `version ${holder.version} holds it and is ${version?.status ?? 'not registered'}`;
+}
+
+/** How long a lease may need to notice that its holder has ended, where workers were stopped, too. */
+const noticedMs = 120_000;
+
+/** A lease whose holder has ended is about to hand over or to delete: what comes of that is what counts. */
+async function viewSettledLease(observed: Observed, workflowId: string): Promise<LeaseView | null> {
+  const deadline = Date.now() + noticedMs;
+  for (;;) {
+    const lease = await viewLease(observed, workflowId);
+    const isHeldByNobody = lease?.holder?.kind === 'workflow' && (await hasEnded(observed, lease.holder));
+    if (!isHeldByNobody || Date.now() > deadline) return lease;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    if (lease.state === 'released') return lease;
+  }
+}
+
+async function hasEnded({ client }: Observed, { workflowId, firstRunId }: WorkflowHolder): Promise<boolean> {
+  const { status, raw } = await client.workflow.getHandle(workflowId).describe();
+  return status.name !== 'RUNNING' || raw.workflowExecutionInfo?.firstRunId !== firstRunId;
 }
 
 async function viewLease({ client }: Observed, workflowId: string): Promise<LeaseView | null> {
