@@ -105,7 +105,7 @@ const inputs: readonly Row[] = [
     command: run('execute', 'finetune', 'check/workflow-type', input({ recipe: 'stylist' })),
     workflowId: 'check/workflow-type',
     ...refusedInput,
-    says: 'InvalidInput: --type: found "finetune"; allowed: fineTune, buildDataset, train, deploy, validate, promote, rollback, teardown, infer, leaseResource. Did you mean "fineTune"?',
+    says: 'InvalidInput: --type: found "finetune"; allowed: fineTune, buildDataset, train, deploy, validate, promote, rollback, teardown, infer, leaseResource, sweepOrphans. Did you mean "fineTune"?',
   },
   {
     title: 'a data file with a broken line',
@@ -162,7 +162,7 @@ const whileItRuns: readonly Row[] = [
     workflowId: 'fine-tune/rival',
     status: 'Failed',
     failureType: 'Conflict',
-    says: 'Conflict: model "stylist" is held by workflow fine-tune/stylist; wait until it has ended, or cancel it. Refused: workflow fine-tune/rival.',
+    says: 'Conflict: model "stylist" is held by workflow fine-tune/stylist; wait until it has ended, cancel it, or give "onRunning": "wait".',
   },
   {
     title: 'an approval too early',
