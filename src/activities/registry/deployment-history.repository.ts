@@ -56,27 +56,26 @@ export async function findOwnEvent(
 }
 
 /**
- * Whether the latest that the history says about a version's deployment of this name is that it was deployed.
- * One that was taken back may be created and recorded again: a reset run gives it the same name.
+ * Whether this very deployment was ever recorded for a version. Another of the same name was not: a run that was
+ * reset after a clean-up creates it anew, under an identifier of its own.
  */
-export async function isDeployed(
+export async function wasDeployed(
   database: Kysely<Database>,
   model: string,
   version: number,
-  deploymentName: string,
+  deploymentId: string,
 ): Promise<boolean> {
   const row = await database
     .selectFrom('deployment_history')
-    .select('action')
+    .select('id')
     .where('model', '=', model)
     .where('version', '=', version)
-    .where('action', 'in', ['deploy', 'undeploy', 'reject', 'teardown'])
+    .where('action', '=', 'deploy')
     .where((expression) =>
-      expression(expression.ref('deployment_config', '->>').key('name'), '=', deploymentName),
+      expression(expression.ref('deployment_config', '->>').key('deploymentId'), '=', deploymentId),
     )
-    .orderBy('id', 'desc')
     .executeTakeFirst();
-  return row?.action === 'deploy';
+  return row !== undefined;
 }
 
 /** Oldest first; with `until`, only what had happened by then. */

@@ -3,7 +3,7 @@ import type { Database } from '../../database/database.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import { findChampion, lockChampion } from './alias.repository.js';
 import { insertDataset } from './dataset.repository.js';
-import { appendEvent, isDeployed, listEvents, servedAfter } from './deployment-history.repository.js';
+import { appendEvent, listEvents, servedAfter, wasDeployed } from './deployment-history.repository.js';
 import {
   findVersion,
   findVersionByModelName,
@@ -97,7 +97,7 @@ function recordDeployment(
   return database.transaction().execute(async (transaction) => {
     const champion = await lockChampion(transaction, author, model);
     const target = await requireVersion(transaction, model, version);
-    if (await isDeployed(transaction, model, version, deployment.name)) return;
+    if (await wasDeployed(transaction, model, version, deployment.deploymentId)) return;
     const { target: where, name, deploymentId, usdPerHour } = deployment;
     const config = { target: where, name, deploymentId, usdPerHour };
     await setDeployment(transaction, model, version, config);

@@ -40,7 +40,7 @@ export interface Registry {
     >,
   ): Promise<ModelVersion>;
 
-  /** Natural key: model, version and `deployment.name`; appends `deploy` to the history. */
+  /** Natural key: model, version and `deployment.deploymentId`; appends `deploy` to the history. */
   recordDeployment(
     author: Author,
     model: string,
