@@ -19,6 +19,3 @@ export interface Placement {
   /** What a person must agree to first; null where nobody has to be asked. */
   readonly question: string | null;
 }
-
-/** What came of asking a provider for something paid: it, or what stands in the way. */
-export type Purchase<T> = { readonly bought: T } | { readonly obstacle: string };

@@ -7,7 +7,7 @@ import {
   type WorkflowHolder,
 } from '../domain/lease.js';
 import type { ModelVersion } from '../domain/model-version.js';
-import type { Purchase } from '../domain/placement.js';
+import type { Purchase } from '../domain/purchase.js';
 import { failWith, toRunFailure } from './failures.js';
 import { leaseReleases, leases } from './proxies.js';
 import type { Run } from './run.js';

@@ -17,15 +17,18 @@ import { newCanary, scanForSecrets } from './support/secrets.js';
 
 const minutes = 60_000;
 
+/** The short version on the servers of all tests, the same each time. */
+const short = (lanes: number) => ({
+  seed: 1,
+  short: true,
+  only: null,
+  lanes,
+  addresses: providedAddresses(),
+});
+
 describe('the short version of each campaign finds no violation', () => {
   it('crash: 24 kills of every kind', { timeout: 8 * minutes }, async () => {
-    const report = await crashCampaign({
-      seed: 1,
-      short: true,
-      only: null,
-      lanes: 4,
-      addresses: providedAddresses(),
-    });
+    const report = await crashCampaign(short(4));
     expect(report.violations).toEqual([]);
     expect(report.cases).toBe(8);
     expect(report.tally.total('not reached')).toBe(0);
@@ -37,13 +40,7 @@ describe('the short version of each campaign finds no violation', () => {
   });
 
   it('faults: every kind of fault on about thirty calls', { timeout: 8 * minutes }, async () => {
-    const report = await faultsCampaign({
-      seed: 1,
-      short: true,
-      only: null,
-      lanes: 4,
-      addresses: providedAddresses(),
-    });
+    const report = await faultsCampaign(short(4));
     expect(report.violations).toEqual([]);
     expect(report.cases).toBeGreaterThanOrEqual(30);
     for (const name of ['retried', 'adopted', 'healed', 'failed']) {
@@ -52,13 +49,7 @@ describe('the short version of each campaign finds no violation', () => {
   });
 
   it('simulate: twenty lifecycles that seeds have made up', { timeout: 8 * minutes }, async () => {
-    const report = await simulateCampaign({
-      seed: 1,
-      short: true,
-      only: null,
-      lanes: 4,
-      addresses: providedAddresses(),
-    });
+    const report = await simulateCampaign(short(4));
     expect(report.violations).toEqual([]);
     expect(report.cases).toBe(20);
     expect(report.tally.total('faults')).toBeGreaterThan(10);
@@ -68,13 +59,7 @@ describe('the short version of each campaign finds no violation', () => {
   it('people: a cancel, a terminate, a reset, and two creates in flight', {
     timeout: 8 * minutes,
   }, async () => {
-    const report = await peopleCampaign({
-      seed: 1,
-      short: true,
-      only: null,
-      lanes: 4,
-      addresses: providedAddresses(),
-    });
+    const report = await peopleCampaign(short(4));
     expect(report.violations).toEqual([]);
     expect(report.cases).toBe(5);
     expect(report.tally.total('runs')).toBe(5);
@@ -98,13 +83,7 @@ describe('the short version of each campaign finds no violation', () => {
   it('contention: 15 runs for a budget of three, 8 jobs for a quota of two, one alias, one schedule', {
     timeout: 8 * minutes,
   }, async () => {
-    const report = await contentionCampaign({
-      seed: 1,
-      short: true,
-      only: null,
-      lanes: 2,
-      addresses: providedAddresses(),
-    });
+    const report = await contentionCampaign(short(2));
     expect(report.violations).toEqual([]);
     expect(report.cases).toBe(7);
     const { tally } = report;

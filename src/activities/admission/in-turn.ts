@@ -1,5 +1,5 @@
 import { Obstacle, PermanentFailure } from '../../domain/failures.js';
-import type { Purchase } from '../../domain/placement.js';
+import type { Purchase } from '../../domain/purchase.js';
 import type { Waiting } from '../../domain/waiting.js';
 import { keepAlive, lookAgain } from '../waiting.js';
 import type { AdmissionQueue } from './admission-queue.js';

@@ -3,7 +3,8 @@ import type { DeploymentDescription, DeploymentReference } from '../../domain/de
 import { NotSeenYet, PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName } from '../../domain/names.js';
-import type { Placement, Purchase, Swap } from '../../domain/placement.js';
+import type { Placement, Swap } from '../../domain/placement.js';
+import type { Purchase } from '../../domain/purchase.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import type { Waiting } from '../../domain/waiting.js';
 import type { AdmissionQueue } from '../admission/admission-queue.js';

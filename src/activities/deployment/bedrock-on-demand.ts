@@ -10,9 +10,11 @@ import {
 import { z } from 'zod';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { type Dated, sendDated } from '../../aws/dated-response.js';
+import { getOrList } from '../../aws/get-or-list.js';
 import type { Prices } from '../../aws/prices.js';
 import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
+import { updateOnce } from '../../aws/update-once.js';
 import type {
   DeploymentDescription,
   DeploymentReference,
@@ -129,27 +131,27 @@ async function describe(
   };
 }
 
-async function update(
+function update(
   bedrock: BedrockClient,
   { name, deploymentId }: DeploymentReference,
   modelId: string,
 ): Promise<void> {
-  const isOnItsWay = async () => {
-    const output = (await get(bedrock, deploymentId))?.output;
-    if (output && isServing(output, modelId)) return true;
-    const isBusy = output?.status === 'Creating' || output?.updateDetails?.updateStatus === 'Updating';
-    if (isBusy) throw new Error(`${name} is being changed and takes no update before it has settled`);
-    return false;
-  };
-  if (await isOnItsWay()) return;
-  const command = new UpdateCustomModelDeploymentCommand({
-    customModelDeploymentIdentifier: deploymentId,
-    modelArn: modelId,
-  });
-  await bedrock.send(command).catch(async (error: unknown) => {
-    // The reply to an earlier try may have been lost: the client's own second one is refused then.
-    if (await isOnItsWay()) return;
-    throw toFailure(error, `point deployment ${name} at another model`);
+  return updateOnce({
+    kind: 'deployment',
+    name,
+    async look() {
+      const output = (await get(bedrock, deploymentId))?.output;
+      if (output && isServing(output, modelId)) return 'updated';
+      const isBusy = output?.status === 'Creating' || output?.updateDetails?.updateStatus === 'Updating';
+      return isBusy ? 'busy' : 'other';
+    },
+    send: () =>
+      bedrock.send(
+        new UpdateCustomModelDeploymentCommand({
+          customModelDeploymentIdentifier: deploymentId,
+          modelArn: modelId,
+        }),
+      ),
   });
 }
 
@@ -184,30 +186,23 @@ async function findOurs(bedrock: BedrockClient, name: string): Promise<Deploymen
   return arn && (await isOurs(bedrock, arn)) ? { target, name, deploymentId: arn } : null;
 }
 
-/** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */
-async function get(
+function get(
   bedrock: BedrockClient,
   identifier: string,
 ): Promise<Dated<GetCustomModelDeploymentResponse> | null> {
-  if (identifier === '') throw new Error('A deployment without a name was asked for');
-  try {
-    return await sendDated<GetCustomModelDeploymentResponse>(
-      bedrock,
-      new GetCustomModelDeploymentCommand({ customModelDeploymentIdentifier: identifier }),
-    );
-  } catch (error) {
-    if (!isNotFound(error)) throw toFailure(error, `look for deployment ${identifier}`);
-    const arn = identifier.startsWith('arn:') ? null : await findInList(bedrock, identifier);
-    return arn === null ? null : get(bedrock, arn);
-  }
-}
-
-/** A second opinion on what Get does not know by name: what is believed to be gone is never deleted. */
-async function findInList(bedrock: BedrockClient, name: string): Promise<string | null> {
-  const command = new ListCustomModelDeploymentsCommand({ nameContains: name, maxResults: 100 });
-  const { modelDeploymentSummaries = [] } = await bedrock.send(command).catch((error: unknown) => {
-    throw toFailure(error, `look for deployment ${name} in the list`);
+  return getOrList({
+    kind: 'deployment',
+    identifier,
+    get: (customModelDeploymentIdentifier) =>
+      sendDated<GetCustomModelDeploymentResponse>(
+        bedrock,
+        new GetCustomModelDeploymentCommand({ customModelDeploymentIdentifier }),
+      ),
+    async findInList(name) {
+      const command = new ListCustomModelDeploymentsCommand({ nameContains: name, maxResults: 100 });
+      const { modelDeploymentSummaries = [] } = await bedrock.send(command);
+      const found = modelDeploymentSummaries.find((each) => each.customModelDeploymentName === name);
+      return found?.customModelDeploymentArn;
+    },
   });
-  const found = modelDeploymentSummaries.find((each) => each.customModelDeploymentName === name);
-  return found?.customModelDeploymentArn ?? null;
 }

@@ -11,9 +11,11 @@ import {
 import { z } from 'zod';
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { type Dated, sendDated } from '../../aws/dated-response.js';
+import { getOrList } from '../../aws/get-or-list.js';
 import type { Prices } from '../../aws/prices.js';
 import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
+import { updateOnce } from '../../aws/update-once.js';
 import type {
   DeploymentDescription,
   DeploymentReference,
@@ -124,27 +126,26 @@ export function mapBedrockThroughputStatus(
   }
 }
 
-async function update(
+function update(
   bedrock: BedrockClient,
   { name, deploymentId }: DeploymentReference,
   modelId: string,
 ): Promise<void> {
-  const isOnItsWay = async () => {
-    const output = (await get(bedrock, deploymentId))?.output;
-    if (output?.desiredModelArn === modelId) return true;
-    const isBusy = output?.status === 'Updating' || output?.status === 'Creating';
-    if (isBusy) throw new Error(`${name} is ${output.status} and takes no update before it has settled`);
-    return false;
-  };
-  if (await isOnItsWay()) return;
-  const command = new UpdateProvisionedModelThroughputCommand({
-    provisionedModelId: deploymentId,
-    desiredModelId: modelId,
-  });
-  await bedrock.send(command).catch(async (error: unknown) => {
-    // The reply to an earlier try may have been lost: the client's own second one is refused then.
-    if (await isOnItsWay()) return;
-    throw toFailure(error, `point provisioned throughput ${name} at another model`);
+  return updateOnce({
+    kind: 'provisioned throughput',
+    name,
+    async look() {
+      const output = (await get(bedrock, deploymentId))?.output;
+      if (output?.desiredModelArn === modelId) return 'updated';
+      return output?.status === 'Updating' || output?.status === 'Creating' ? 'busy' : 'other';
+    },
+    send: () =>
+      bedrock.send(
+        new UpdateProvisionedModelThroughputCommand({
+          provisionedModelId: deploymentId,
+          desiredModelId: modelId,
+        }),
+      ),
   });
 }
 
@@ -217,31 +218,23 @@ async function findOurs(bedrock: BedrockClient, name: string): Promise<Deploymen
   return arn && (await isOurs(bedrock, arn)) ? { target, name, deploymentId: arn } : null;
 }
 
-/** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */
-async function get(
+function get(
   bedrock: BedrockClient,
   identifier: string,
 ): Promise<Dated<GetProvisionedModelThroughputResponse> | null> {
-  if (identifier === '') throw new Error('A provisioned throughput without a name was asked for');
-  try {
-    return await sendDated<GetProvisionedModelThroughputResponse>(
-      bedrock,
-      new GetProvisionedModelThroughputCommand({ provisionedModelId: identifier }),
-    );
-  } catch (error) {
-    if (!isNotFound(error)) throw toFailure(error, `look for provisioned throughput ${identifier}`);
-    const arn = identifier.startsWith('arn:') ? null : await findInList(bedrock, identifier);
-    return arn === null ? null : get(bedrock, arn);
-  }
-}
-
-/** A second opinion on what Get does not know by name: what is believed to be gone is never deleted. */
-async function findInList(bedrock: BedrockClient, name: string): Promise<string | null> {
-  const command = new ListProvisionedModelThroughputsCommand({ nameContains: name, maxResults: 100 });
-  const { provisionedModelSummaries = [] } = await bedrock.send(command).catch((error: unknown) => {
-    throw toFailure(error, `look for provisioned throughput ${name} in the list`);
+  return getOrList({
+    kind: 'provisioned throughput',
+    identifier,
+    get: (provisionedModelId) =>
+      sendDated<GetProvisionedModelThroughputResponse>(
+        bedrock,
+        new GetProvisionedModelThroughputCommand({ provisionedModelId }),
+      ),
+    async findInList(name) {
+      const command = new ListProvisionedModelThroughputsCommand({ nameContains: name, maxResults: 100 });
+      const { provisionedModelSummaries = [] } = await bedrock.send(command);
+      const found = provisionedModelSummaries.find((each) => each.provisionedModelName === name);
+      return found?.provisionedModelArn;
+    },
   });
-  return (
-    provisionedModelSummaries.find((each) => each.provisionedModelName === name)?.provisionedModelArn ?? null
-  );
 }

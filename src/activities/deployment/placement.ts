@@ -12,7 +12,14 @@ export async function findSwap(
   providers: Providers,
   version: Pick<ModelVersion, 'model' | 'version' | 'baseModel'>,
 ): Promise<Swap | null> {
-  const champion = await registry.champion(version.model);
+  return swapWith(providers, await registry.champion(version.model), version);
+}
+
+function swapWith(
+  providers: Providers,
+  champion: ModelVersion | null,
+  version: Pick<ModelVersion, 'version' | 'baseModel'>,
+): Swap | null {
   if (!champion?.deployment || champion.version === version.version) return null;
   const target = choose(providers.targets, champion.deployment.target, 'deployment.target');
   if (target.trialTarget === null || champion.baseModel !== version.baseModel) return null;
@@ -34,7 +41,7 @@ export async function placeCandidate(
   if (champion?.version === version.version) {
     return { spec, swap: null, serving: champion.deployment, question: null };
   }
-  const swap = await findSwap(registry, providers, version);
+  const swap = swapWith(providers, champion, version);
   const { target: wanted } = spec.deployment;
   const isSame =
     swap?.deployment.target === wanted && swap.deployment.usdPerHour === spec.prices.deploymentUsdPerHour;

@@ -2,7 +2,7 @@ import type { DatasetManifest } from '../../domain/dataset.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { ownershipTags, type ResourceName, trainingOutputUri } from '../../domain/names.js';
-import type { Purchase } from '../../domain/placement.js';
+import type { Purchase } from '../../domain/purchase.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import {
   isTerminal,

@@ -1,4 +1,4 @@
-import { proxyActivities, sleep } from '@temporalio/workflow';
+import { type ActivityOptions, proxyActivities, sleep } from '@temporalio/workflow';
 import { defaultWaiting, nextPollMs } from '../../domain/waiting.js';
 import type { BenchActivities } from './activities.js';
 import type { LongWaitActivities } from './long-wait.js';
@@ -8,12 +8,13 @@ export interface WaitInput {
   readonly betweenMs: number;
 }
 
-const poll = proxyActivities<BenchActivities>({
+const looks: ActivityOptions = {
   startToCloseTimeout: '60s',
   scheduleToCloseTimeout: '1h',
   heartbeatTimeout: '5s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
-});
+};
+const poll = proxyActivities<BenchActivities>(looks);
 
 /** Waits as Anneal does: one activity that throws to be retried. */
 export async function waitByRetry(input: WaitInput): Promise<void> {
@@ -34,12 +35,8 @@ export async function hello(name: string): Promise<string> {
   return poll.greet(name);
 }
 
-const longWait = proxyActivities<LongWaitActivities>({
-  startToCloseTimeout: '60s',
-  scheduleToCloseTimeout: '1h',
-  heartbeatTimeout: '30s',
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
-});
+/** Thousands on one worker: a heartbeat may have to wait. */
+const longWait = proxyActivities<LongWaitActivities>({ ...looks, heartbeatTimeout: '30s' });
 
 /** One of many that wait as Anneal does, for a job of its own. */
 export async function waitLongByRetry(job: number): Promise<void> {
