@@ -4,13 +4,14 @@ import { formatElapsed, nextPollMs, type Waiting } from '../domain/waiting.js';
 /**
  * Ends this look at something that has not changed yet: throws the benign failure that makes Temporal look
  * again later. However many looks it takes, history holds the same three events. The message is what the
- * Web UI shows under Pending Activities, so it is written for people.
+ * Web UI shows under Pending Activities, so it is written for people. `memory` is what the next look finds as its
+ * heartbeat details.
  */
-export function lookAgain(message: string, waiting: Waiting): never {
+export function lookAgain(message: string, waiting: Waiting, memory?: unknown): never {
   const elapsedMs = Date.now() - activityInfo().scheduledTimestampMs;
   const delayMs = nextPollMs(waiting, elapsedMs, Math.random());
   const text = `${message}; waiting for ${formatElapsed(elapsedMs)}, next look in ${formatElapsed(delayMs)}`;
-  heartbeat(text);
+  heartbeat(memory ?? text);
   const failure = ApplicationFailure.create({
     type: 'StillWaiting',
     message: text,

@@ -15,6 +15,7 @@ import {
   type WorkflowHolder,
 } from '../domain/lease.js';
 import { failWith, parseOrFail } from './failures.js';
+import { type Giver, giveBackSuperseded } from './give-back.js';
 import { Lease } from './lease-state.js';
 import type { ReleaseReport } from './messages.js';
 import { budgets, leaseActivities, leaseReleases, leaseWatch, registry, removal } from './proxies.js';
@@ -140,6 +141,20 @@ async function book(resource: LeasedResource, { usd }: ReleaseReport): Promise<v
 /** A run that vanished may have left a swap or a promotion half done, and has booked nothing. */
 async function settleVanishedRun(resource: LeasedResource, holder: WorkflowHolder): Promise<void> {
   await removal.restoreChampion(resource);
-  await leaseReleases('Give back what was superseded').finishPromotion(resource, holder);
+  const left = await registry('What has it promoted?').standbysLeftBy(holder, resource.model);
+  if (left) await giveBackSuperseded(successorOfVanishedRun(), left);
   await budgets('Book what it may have spent').settleVanished(holder);
+}
+
+/** What cannot be released now, because somebody else holds it, is the sweep's to judge. */
+function successorOfVanishedRun(): Giver {
+  const { workflowId, firstExecutionRunId: runId } = workflowInfo();
+  return {
+    author: { workflowId, runId },
+    release: (resource, holder, what) =>
+      leaseReleases(what)
+        .releaseLease(resource, holder)
+        .then(() => true)
+        .catch(() => false),
+  };
 }

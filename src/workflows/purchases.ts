@@ -9,6 +9,7 @@ import {
 import type { ModelVersion } from '../domain/model-version.js';
 import type { Purchase } from '../domain/purchase.js';
 import { failWith, toRunFailure } from './failures.js';
+import type { Giver } from './give-back.js';
 import { leaseReleases, leases } from './proxies.js';
 import type { Run } from './run.js';
 
@@ -18,10 +19,14 @@ interface Undo {
 }
 
 /** What a run has bought and not yet handed over: how it is bought, handed over and given back. */
-export class Purchases {
+export class Purchases implements Giver {
   private readonly undos: Undo[] = [];
 
   constructor(private readonly run: Run) {}
+
+  get author(): Giver['author'] {
+    return this.run.author;
+  }
 
   /**
    * Buys one paid resource: its lease first, then the undo, then the create. No cancel tears a create from

@@ -1,8 +1,8 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { RunResult } from '../domain/run-state.js';
 import { failWith } from './failures.js';
+import { tearDownVersion } from './give-back.js';
 import { registry } from './proxies.js';
-import { tearDownVersion } from './stages/promotion.js';
 import { runOnVersion } from './version-run.js';
 
 /**
@@ -25,7 +25,8 @@ export async function teardown(input: unknown): Promise<RunResult> {
         status !== 'rejected' && status !== 'archived' && (status !== 'champion' || force === true),
     );
     await CancellationScope.nonCancellable(async () => {
-      for (const version of doomed) await tearDownVersion(run, version, notes ?? 'torn down by hand');
+      for (const version of doomed)
+        await tearDownVersion(run.purchases, version, notes ?? 'torn down by hand');
     });
     run.purchases.requireTeardown();
     run.state.version = wanted ?? null;

@@ -80,16 +80,17 @@ describe('the short version of each campaign finds no violation', () => {
     expect(tally.total('temporal killed')).toBeGreaterThan(0);
   });
 
-  it('contention: 15 runs for a budget of three, 8 jobs for a quota of two, one alias, one schedule', {
+  it('contention: 15 runs for a budget of three, 8 jobs for a quota of two, one alias, one model, one schedule', {
     timeout: 8 * minutes,
   }, async () => {
     const report = await contentionCampaign(short(2));
     expect(report.violations).toEqual([]);
-    expect(report.cases).toBe(7);
+    expect(report.cases).toBe(8);
     const { tally } = report;
     expect(tally.total('waited for approve')).toBe(12);
     expect(tally.total('declined')).toBe(12);
-    expect(tally.total('promoted')).toBe(3 + 8);
+    expect(tally.total('promoted')).toBe(3 + 8 + 3);
+    expect(tally.total('one after another')).toBe(3);
     expect(tally.total('stood in line')).toBeGreaterThan(3);
     expect(tally.total('overtaken')).toBe(0);
     expect(tally.total('most at once')).toBe(2);

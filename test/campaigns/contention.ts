@@ -1,5 +1,6 @@
 import { playAliasByWorkflows, playAliasByWriters } from './contention/alias.js';
 import { playBudget, playBudgetByWriters } from './contention/budget.js';
+import { playOneModel } from './contention/one-model.js';
 import { playQuota, quotaLane } from './contention/quota.js';
 import { playPause, playThirtyDays } from './contention/schedule.js';
 import { type CampaignCase, defineCampaign, runCampaign } from './support/campaign.js';
@@ -38,6 +39,7 @@ export const contentionCampaign = defineCampaign(
         name: 'alias/workflows',
         play: (lane) => playAliasByWorkflows(campaign, lane, { ...asking, random: randomFrom(seed + 1) }),
       },
+      { name: 'one-model', play: (lane) => playOneModel(campaign, lane, short ? 4 : 12) },
       { name: 'schedule/thirty-days', play: (lane) => playThirtyDays(campaign, lane) },
       { name: 'schedule/paused', play: (lane) => playPause(campaign, lane) },
     ];

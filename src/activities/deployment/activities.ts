@@ -128,7 +128,7 @@ export function createDeploymentActivities({ providers, registry, admission }: D
       if (description.status !== 'ready') {
         lookAgain(`${deployment.name} is ${description.rawStatus}`, spec.waiting);
       }
-      await keepAlive(() => askIfItAnswers(providers, deployment));
+      await awaitFirstAnswer(providers, deployment, spec.waiting);
       await registry.recordDeployment(author, spec.model, version.version, {
         ...deployment,
         usdPerHour: spec.prices.deploymentUsdPerHour,
@@ -157,6 +157,35 @@ function isEarly({ firstMinuteSeconds }: Waiting): boolean {
 /** What was created a moment ago may be hidden for a while, however slow or fast the looks are. */
 function mayAppear(waiting: Waiting): boolean {
   return isEarly(waiting) || Date.now() - activityInfo().scheduledTimestampMs < hiddenMs;
+}
+
+/** Looks for which something that is ready may refuse its first questions. */
+const looksAtRefusal = 20;
+
+/**
+ * What is ready may take its first questions for invalid, or for questions to nobody: a refusal is final only
+ * once it has stood for a while. When it was met first is remembered from look to look.
+ */
+async function awaitFirstAnswer(
+  providers: Providers,
+  deployment: DeploymentReference,
+  waiting: Waiting,
+): Promise<void> {
+  const remembered = activityInfo().heartbeatDetails as { readonly refusedSinceMs?: number } | undefined;
+  try {
+    await keepAlive(
+      () => askIfItAnswers(providers, deployment),
+      () => remembered,
+    );
+  } catch (error) {
+    if (!(error instanceof PermanentFailure)) throw error;
+    const refusedSinceMs = remembered?.refusedSinceMs ?? Date.now();
+    const patienceMs = Math.max(hiddenMs, looksAtRefusal * waiting.firstMinuteSeconds * 1000);
+    if (Date.now() - refusedSinceMs > patienceMs) throw error;
+    lookAgain(`${deployment.name} is ready and does not answer yet: ${error.message}`, waiting, {
+      refusedSinceMs,
+    });
+  }
 }
 
 async function askAfterSwap(providers: Providers, deployment: DeploymentReference): Promise<SwapReport> {

@@ -1,54 +1,40 @@
-import { ApplicationFailure, activityInfo, getClient } from '@temporalio/activity';
-import {
-  WithStartWorkflowOperation,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { getClient } from '@temporalio/activity';
+import { WorkflowFailedError } from '@temporalio/client';
 import { PermanentFailure } from '../../domain/failures.js';
 import {
   describeHolder,
   type LeasedResource,
   type LeaseHolder,
-  type LeaseResourceInput,
   type LeaseView,
-  leaseWorkflowId,
   type ModelHolder,
   sameHolder,
   type WorkflowHolder,
 } from '../../domain/lease.js';
-import { formatUsd } from '../../domain/money.js';
 import type { RunResult } from '../../domain/run-state.js';
 import { defaultWaiting, type Waiting } from '../../domain/waiting.js';
-import {
-  acquireUpdate,
-  handOverUpdate,
-  leaseQuery,
-  type ReleaseReport,
-  recheckSignal,
-  releaseUpdate,
-} from '../../workflows/messages.js';
+import type { ReleaseReport } from '../../workflows/messages.js';
 import type { AdmissionQueue } from '../admission/admission-queue.js';
 import type { Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
-import { finishPromotion } from './finish-promotion.js';
+import {
+  acquire,
+  findHolder,
+  handOver,
+  isConflict,
+  type LeaseSettings,
+  release,
+  whyGone,
+} from './lease-workflow.js';
 import type { ResourceRemover } from './remover.js';
 import { restoreChampion } from './restore-champion.js';
-import { leaseSearchAttributes } from './search-attributes.js';
 
-/** The workflow's signature; its code belongs to the other side of the sandbox. */
-type LeaseResource = (input: LeaseResourceInput) => Promise<ReleaseReport>;
-
-export interface LeaseDependencies {
+export interface LeaseDependencies extends LeaseSettings {
   readonly registry: Registry;
   readonly remover: ResourceRemover;
   readonly providers: Providers;
-  readonly bucket: string;
   readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
-  readonly lookAgainSeconds: number;
-  readonly searchAttributes: boolean;
 }
 
 export type LeaseActivities = ReturnType<typeof createLeaseActivities>;
@@ -62,13 +48,10 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
      */
     async acquireLease(resource: LeasedResource, holder: LeaseHolder): Promise<LeaseHolder> {
       try {
-        const view = await acquire(resource, holder, dependencies);
-        requireSameProvider(view, resource);
-        return view.holder ?? holder;
+        return (await acquire(resource, holder, dependencies)).holder ?? holder;
       } catch (error) {
-        const refusal = await explainRefusal(resource, error);
-        const own = isConflict(refusal) ? await findOwnVersion(registry, resource, holder) : null;
-        if (own === null) throw refusal;
+        const own = isConflict(error) ? await findOwnVersion(registry, resource, holder) : null;
+        if (own === null) throw error;
         return own;
       }
     },
@@ -78,8 +61,7 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
       try {
         return await acquire(resource, holder, dependencies);
       } catch (error) {
-        const refusal = await explainRefusal(resource, error);
-        if (!isConflict(refusal)) throw refusal;
+        if (!isConflict(error)) throw error;
         return lookAgain(await describeHolderOf(resource), waiting);
       }
     },
@@ -89,9 +71,8 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
       try {
         return (await acquire(resource, holder, dependencies)).holder ?? holder;
       } catch (error) {
-        const refusal = await explainRefusal(resource, error);
-        const other = isConflict(refusal) ? await findHolder(resource) : null;
-        if (other === null) throw refusal;
+        const other = isConflict(error) ? await findHolder(resource) : null;
+        if (other === null) throw error;
         return other;
       }
     },
@@ -148,72 +129,7 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
       const deployment = await retryably(() => keepAlive(() => restoreChampion(dependencies, model)));
       if (deployment) await handOverToChampion(deployment.lease, deployment.champion);
     },
-
-    /** Gives back what only the version before last needed, where its run vanished before it could. */
-    async finishPromotion({ model }: LeasedResource, vanished: WorkflowHolder): Promise<void> {
-      const { workflowExecution: execution } = activityInfo();
-      const author = { workflowId: execution?.workflowId ?? '', runId: execution?.runId ?? '' };
-      const giveBack = (resource: LeasedResource, holder: LeaseHolder) => release(remover, resource, holder);
-      await keepAlive(() => finishPromotion({ ...dependencies, release: giveBack }, author, model, vanished));
-    },
   };
-}
-
-async function acquire(
-  resource: LeasedResource,
-  holder: LeaseHolder,
-  { lookAgainSeconds, searchAttributes }: LeaseDependencies,
-): Promise<LeaseView> {
-  const input: LeaseResourceInput = { resource, lookAgainSeconds, held: null };
-  return getClient().workflow.executeUpdateWithStart(acquireUpdate, {
-    args: [holder],
-    startWorkflowOperation: new WithStartWorkflowOperation<LeaseResource>('leaseResource', {
-      workflowId: leaseWorkflowId(resource),
-      taskQueue: activityInfo().taskQueue,
-      args: [input],
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      staticSummary: `Lease on ${resource.kind} ${resource.name}, ${formatUsd(resource.usdPerHour)} an hour`,
-      staticDetails: `Owns ${resource.kind} \`${resource.name}\`${resource.provider ? ` at ${resource.provider}` : ''} for ${describeHolder(holder)}; deletes what the holder leaves behind.`,
-      ...(searchAttributes && { typedSearchAttributes: leaseSearchAttributes(resource) }),
-    }),
-  });
-}
-
-async function release(
-  remover: ResourceRemover,
-  resource: LeasedResource,
-  holder: LeaseHolder,
-): Promise<ReleaseReport> {
-  const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
-  try {
-    return await keepAlive(() =>
-      handle.executeUpdate(releaseUpdate, { args: [holder], updateId: `release/${updateKey(holder)}` }),
-    );
-  } catch (error) {
-    // No lease, or one that has ended: what it protected is gone, but only a look is proof.
-    if (!(error instanceof WorkflowNotFoundError)) return rethrowRefusal(error);
-    const report = await remover.measure(resource);
-    await remover.remove(resource);
-    return report;
-  }
-}
-
-/** A dead holder looks alive until the lease's next look: have it look now, and try again. */
-async function explainRefusal(resource: LeasedResource, error: unknown): Promise<unknown> {
-  const refusal = refusalOf(error);
-  if (refusal?.type !== 'Conflict') return refusal ?? error;
-  const holder = await findHolder(resource);
-  if (holder?.kind === 'workflow' && (await whyGone(holder)) !== null) {
-    await getClient().workflow.getHandle(leaseWorkflowId(resource)).signal(recheckSignal);
-    return ApplicationFailure.retryable(`The lease on ${resource.name} is being freed`, 'LeaseClosing');
-  }
-  return ApplicationFailure.nonRetryable(refusal.message, 'Conflict');
-}
-
-function isConflict(refusal: unknown): boolean {
-  return (
-    refusal instanceof ApplicationFailure && refusal.type === 'Conflict' && refusal.nonRetryable === true
-  );
 }
 
 async function resultOf(holder: WorkflowHolder): Promise<RunResult> {
@@ -245,28 +161,6 @@ async function findOwnVersion(
   return isOwn ? holder : null;
 }
 
-/** One lease, one resource: another of the same name elsewhere would never be deleted. */
-function requireSameProvider(
-  { resource: leased }: LeaseView,
-  { kind, name, provider }: LeasedResource,
-): void {
-  if (leased.provider === provider) return;
-  throw ApplicationFailure.nonRetryable(
-    `Conflict: the lease on ${kind} "${name}" protects one at ${leased.provider}, not at ${provider}.`,
-    'Conflict',
-  );
-}
-
-async function findHolder(resource: LeasedResource): Promise<LeaseHolder | null> {
-  const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
-  try {
-    return (await handle.query(leaseQuery)).holder;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
-}
-
 async function describeHolderOf(resource: LeasedResource): Promise<string> {
   const holder = await findHolder(resource);
   return `${resource.kind} ${resource.name} is held by ${holder ? describeHolder(holder) : 'somebody else'}`;
@@ -279,16 +173,6 @@ async function handOverToChampion(resource: LeasedResource, champion: ModelHolde
   await handOver(resource, from, champion);
 }
 
-async function handOver(resource: LeasedResource, from: LeaseHolder, to: LeaseHolder): Promise<LeaseView> {
-  return getClient()
-    .workflow.getHandle(leaseWorkflowId(resource))
-    .executeUpdate(handOverUpdate, {
-      args: [{ from, to }],
-      updateId: `handOver/${updateKey(from)}/${updateKey(to)}`,
-    })
-    .catch(rethrowRefusal);
-}
-
 /** A delete is never given up: what no retry can mend today, such as a missing permission, people mend. */
 async function retryably<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -297,33 +181,4 @@ async function retryably<T>(work: () => Promise<T>): Promise<T> {
     if (error instanceof PermanentFailure) throw new Error(error.message, { cause: error });
     throw error;
   }
-}
-
-/** Null while the workflow that holds is open and is the one that acquired. */
-async function whyGone(holder: WorkflowHolder): Promise<string | null> {
-  try {
-    const description = await getClient().workflow.getHandle(holder.workflowId).describe();
-    const firstRunId = description.raw.workflowExecutionInfo?.firstRunId;
-    if (firstRunId !== holder.firstRunId) return 'its ID is used by another run';
-    const { name } = description.status;
-    return name === 'RUNNING' || name === 'PAUSED' ? null : name.toLowerCase();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'not found';
-    throw error;
-  }
-}
-
-function refusalOf(error: unknown): ApplicationFailure | null {
-  if (!(error instanceof WorkflowUpdateFailedError)) return null;
-  return error.cause instanceof ApplicationFailure ? error.cause : null;
-}
-
-function rethrowRefusal(error: unknown): never {
-  const refusal = refusalOf(error);
-  if (refusal?.type === 'Conflict') throw ApplicationFailure.nonRetryable(refusal.message, 'Conflict');
-  throw refusal ?? error;
-}
-
-function updateKey(holder: LeaseHolder): string {
-  return holder.kind === 'workflow' ? holder.firstRunId : `${holder.model}/${holder.version}`;
 }

@@ -1,7 +1,11 @@
 import { deploymentLease, type LeasedResource, type ModelHolder } from '../../domain/lease.js';
 import { choose, type Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
-import { StillThereError } from './remover.js';
+
+/** Thrown while the champion's deployment is on its way back, so that Temporal looks again. */
+class StillUpdatingError extends Error {
+  override readonly name = 'StillUpdating';
+}
 
 /**
  * Points the champion's deployment back at the champion's model where a run that vanished in the middle of a
@@ -19,11 +23,13 @@ export async function restoreChampion(
   const description = await target.describe(deployment);
   if (description === null) return null;
   if (description.status === 'updating' || description.status === 'creating') {
-    throw new StillThereError(`${deployment.name} is ${description.rawStatus}`);
+    throw new StillUpdatingError(`${deployment.name} is ${description.rawStatus}`);
   }
   if (description.modelId !== modelId) {
     await target.update(deployment, modelId);
-    throw new StillThereError(`${deployment.name} is being pointed back at version ${version} of ${model}`);
+    throw new StillUpdatingError(
+      `${deployment.name} is being pointed back at version ${version} of ${model}`,
+    );
   }
   const { name, usdPerHour } = deployment;
   return {

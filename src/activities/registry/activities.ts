@@ -1,5 +1,5 @@
 import type { BillingResource } from '../../domain/deployment.js';
-import type { LeasedResource } from '../../domain/lease.js';
+import type { LeasedResource, WorkflowHolder } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { formatUsd } from '../../domain/money.js';
 import type { Providers } from '../providers.js';
@@ -40,6 +40,19 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
       const move = { model, version, action, deployedBy: by, notes, inheritsDeployment };
       const moved = await registry.promote(author, move);
       return { ...moved, ...(await findStandbys(registry, model, moved.previousChampion)) };
+    },
+
+    /** What a run that vanished after its promotion has left to be given back; null where it promoted nothing. */
+    async standbysLeftBy(
+      { workflowId, firstRunId }: WorkflowHolder,
+      model: string,
+    ): Promise<Standbys | null> {
+      const moves = (await registry.history(model)).filter(
+        ({ action }) => action === 'promote' || action === 'rollback',
+      );
+      const latest = moves.at(-1);
+      if (latest?.workflowId !== workflowId || latest.runId !== firstRunId) return null;
+      return findStandbys(registry, model, latest.previousVersion);
     },
 
     async retireVersion(

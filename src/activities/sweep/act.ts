@@ -3,7 +3,7 @@ import { cancellationSignal } from '@temporalio/activity';
 import pMap from 'p-map';
 import { Obstacle, PermanentFailure } from '../../domain/failures.js';
 import type { Finding, SweepEntry, SweepSpec } from '../../domain/sweep.js';
-import { createLeaseActivities } from '../leases/activities.js';
+import { acquire } from '../leases/lease-workflow.js';
 import { StillThereError } from '../leases/remover.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
 import { areStillOrphans } from './judge-files.js';
@@ -83,7 +83,7 @@ async function actOnce(dependencies: SweepDependencies, finding: Finding): Promi
     return { ...entry, action: 'deleted' };
   }
   if (verdict === 'needed' && subject.holder) {
-    await createLeaseActivities(dependencies).acquireLease(subject.resource, subject.holder);
+    await acquire(subject.resource, subject.holder, dependencies);
     const { model, version } = subject.holder;
     return {
       ...entry,

@@ -1,9 +1,10 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { PromoteInput, Promotion } from '../../activities/registry/activities.js';
-import { type ModelHolder, modelLock } from '../../domain/lease.js';
+import { modelLock } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import type { Swap } from '../../domain/placement.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
+import { giveBackSuperseded } from '../give-back.js';
 import { registry, removal } from '../proxies.js';
 import { throwIfCancelled } from '../purchases.js';
 import type { Run } from '../run.js';
@@ -41,7 +42,7 @@ export async function promotionStage(
       await run.purchases.handOverTo(version);
       // After a reset, the lease on what serves may still name the version that served before.
       await removal.restoreChampion(modelLock(version.model));
-      await giveBackSuperseded(run, promotion);
+      await giveBackSuperseded(run.purchases, promotion);
       run.state.billing = await registry('What bills now?').describeBilling(version.model);
       stage.note = `version ${promotion.champion} is champion${promotion.previousChampion ? `, version ${promotion.previousChampion} stands by` : ''}`;
       return null;
@@ -63,47 +64,4 @@ async function moveChampion(
   run.state.champion = promotion.champion;
   run.state.previousChampion = promotion.previousChampion;
   return promotion;
-}
-
-/** The previous champion keeps its model for a rollback, but no deployment that bills by the hour. */
-async function giveBackSuperseded(run: Run, { superseded, costlyStandby }: Promotion): Promise<void> {
-  for (const version of superseded) await tearDownVersion(run, version, 'superseded');
-  if (costlyStandby) await releaseDeployment(run, costlyStandby, 'stands by without an hourly deployment');
-}
-
-/** Deployment → model → files, then the registry; what could not be deleted stays registered. */
-export async function tearDownVersion(run: Run, version: ModelVersion, notes: string): Promise<void> {
-  const { deployment, trainingJob } = await registry('What does the version keep?').leasesOfVersion(version);
-  const holder = holderOf(version);
-  const isUndeployed =
-    !deployment || (await run.purchases.release(deployment, holder, `delete deployment ${deployment.name}`));
-  const isDeleted = await run.purchases.release(
-    trainingJob,
-    holder,
-    `delete model ${version.modelName} and its files`,
-  );
-  if (!isUndeployed || !isDeleted) return;
-  await registry(`Archive version ${version.version}`).retireVersion(run.author, {
-    model: version.model,
-    version: version.version,
-    action: 'teardown',
-    notes,
-  });
-}
-
-async function releaseDeployment(run: Run, version: ModelVersion, notes: string): Promise<void> {
-  const { deployment } = await registry('What does the version keep?').leasesOfVersion(version);
-  if (!deployment) return;
-  const isGone = await run.purchases.release(
-    deployment,
-    holderOf(version),
-    `delete deployment ${deployment.name}`,
-  );
-  if (!isGone) return;
-  const forget = registry(`Version ${version.version} ${notes}`);
-  await forget.forgetDeployment(run.author, version.model, version.version, notes);
-}
-
-function holderOf({ model, version }: ModelVersion): ModelHolder {
-  return { kind: 'model-version', model, version };
 }

@@ -30,7 +30,7 @@ const contention = (only: string): Detector => ({ campaign: 'contention', only, 
 /** Cases that several defects show in. */
 const boughtInLine = faults('bought-CreateProvisionedModelThroughput/capacity/always');
 const aliasWriters = contention('alias/writers');
-const aliasWorkflows = contention('alias/workflows');
+const oneModel = contention('one-model');
 
 const buying: readonly Defect[] = [
   {
@@ -170,8 +170,8 @@ const givingBack: readonly Defect[] = [
     what: 'the version before last is never given back',
     edits: [
       {
-        file: 'src/workflows/stages/promotion.ts',
-        find: "for (const version of superseded) await tearDownVersion(run, version, 'superseded');",
+        file: 'src/workflows/give-back.ts',
+        find: "for (const version of superseded) await tearDownVersion(giver, version, 'superseded');",
         replace: '',
       },
     ],
@@ -353,7 +353,7 @@ const sharing: readonly Defect[] = [
         replace: 'claim ? this.holder : this.holder;',
       },
     ],
-    detector: aliasWorkflows,
+    detector: oneModel,
   },
   {
     name: 'anybody-unlocks',
@@ -365,7 +365,7 @@ const sharing: readonly Defect[] = [
         replace: 'validator: () => {},\n    });\n    setHandler(recheckSignal',
       },
     ],
-    detector: aliasWorkflows,
+    detector: oneModel,
   },
 ];
 

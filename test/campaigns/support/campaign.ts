@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { CommandFailure } from '../../../src/client/exit.js';
 import { runScript, wholeNumber } from '../../../src/client/trials/script.js';
 import { tableLines } from '../../../src/client/trials/table.js';
+import { PermanentFailure } from '../../../src/domain/failures.js';
 import type { Addresses } from '../../support/addresses.js';
 import { type Finding, type Invariant, invariants } from './invariants.js';
 import { Tally } from './tally.js';
@@ -177,6 +178,7 @@ class RunningCampaign implements Campaign {
   readonly signal: AbortSignal;
   #world: World | null = null;
   #cases = 0;
+  readonly #offered = new Set<string>();
   readonly #idleLanes: IdleLane[] = [];
   readonly #checked = Object.fromEntries(Object.keys(invariants).map((each) => [each, 0])) as Record<
     Invariant,
@@ -200,6 +202,7 @@ class RunningCampaign implements Campaign {
     this.#world = await openWorld(this.options.addresses ?? null, this.signal);
     try {
       await Promise.race([body(this), interruption(this.signal)]);
+      if (this.options.only !== null && this.#cases === 0) throw this.#nothingPlayed();
       this.print('looking for secrets at rest');
       const { files, bytes, leaks } = await this.#world.scanForSecrets();
       for (const leak of leaks) this.#violate('I7', 'the whole campaign', leak);
@@ -258,6 +261,7 @@ class RunningCampaign implements Campaign {
     play: (played: Case, lane: Lane) => Promise<void>,
   ): Promise<void> {
     const selected = this.#selected(cases);
+    for (const { name } of cases) this.#offered.add(name);
     let done = 0;
     await this.#sideBySide(selected, options, async (played, takeLane) => {
       const startedMs = performance.now();
@@ -320,6 +324,15 @@ class RunningCampaign implements Campaign {
     if (/^\d+$/.test(only)) return cases.slice(Number(only), Number(only) + 1);
     const parts = only.split(',');
     return cases.filter(({ name }) => parts.some((part) => name.includes(part)));
+  }
+
+  #nothingPlayed(): PermanentFailure {
+    const names = [...this.#offered];
+    const more = names.length > 20 ? `, … (${names.length} cases)` : '';
+    return new PermanentFailure(
+      'InvalidInput',
+      `InvalidInput: --only: found "${this.options.only}", which names no case; there are: ${names.slice(0, 20).join(', ')}${more}.`,
+    );
   }
 
   #violate(invariant: Invariant | null, played: string, message: string): void {
