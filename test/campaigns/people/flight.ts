@@ -6,10 +6,10 @@ import type { Lane } from '../support/world.js';
 import { checkAll, orphansOf } from './checks.js';
 import { afterEnd, creates, report } from './play.js';
 import type { Creation, Flight, FlightCase } from './points.js';
-import { type Champions, type Staged, stageRun } from './stage.js';
+import { type Champions, type Staged, stageRun, watchSeconds } from './stage.js';
 
-/** Long enough for somebody to act meanwhile, shorter than a lease waits before its second look. */
-const heldMs = 2_500;
+/** A create lands after a lease has noticed that its run is gone, and before the lease looks again. */
+const heldMs = (watchSeconds + 2.5) * 1000;
 /** Longer than the pause after which a process takes itself for stale. */
 const asleepMs = 6_500;
 /** How long a process that woke up may need to send what it was about to send. */

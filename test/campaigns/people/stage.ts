@@ -13,7 +13,7 @@ export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** Seconds between two looks of a lease at its run, and until it looks for a create that came late. */
 export const watchSeconds = 4;
-export const lookAgainSeconds = 4;
+export const lookAgainSeconds = 8;
 
 export const laneOptions: LaneOptions = {
   worker: 'killable',
