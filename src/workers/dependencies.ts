@@ -46,6 +46,7 @@ export interface Dependencies {
   readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
   readonly lookAgainSeconds: number;
+  readonly activitiesPerSecond: number;
   readonly searchAttributes: boolean;
   readonly temporaryDirectory: string;
   /** Where relative paths of a run spec's files start. */
@@ -84,6 +85,7 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     admission: createAdmissionQueue(database),
     watchSeconds: config.leaseWatchSeconds,
     lookAgainSeconds: config.leaseLookAgainSeconds,
+    activitiesPerSecond: config.activitiesPerSecond,
     searchAttributes: config.searchAttributes,
     temporaryDirectory: tmpdir(),
     workingDirectory: process.cwd(),
