@@ -31,12 +31,13 @@ export const peopleCampaign = defineCampaign(
   },
 );
 
-/** One of each action, each in another scenario, and two creates in flight, one of them of a process that slept. */
+/** One of each action, and two creates in flight, one of them of a process that slept. */
 function shortCases(all: readonly PeopleCase[], random: () => number): PeopleCase[] {
   const points = (
     [
       ['cancel', 'on-demand'],
       ['terminate', 'provisioned'],
+      ['terminate-all', 'on-demand'],
       ['reset', 'swap'],
     ] as const
   ).flatMap(([action, scenario]) =>

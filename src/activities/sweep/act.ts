@@ -6,8 +6,9 @@ import type { Finding, SweepEntry, SweepSpec } from '../../domain/sweep.js';
 import { acquire } from '../leases/lease-workflow.js';
 import { StillThereError } from '../leases/remover.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
+import { isBrokenOff } from './judge-cloud.js';
 import { areStillOrphans } from './judge-files.js';
-import { isCreatorRunning, isLeased } from './open-workflows.js';
+import { findCreator, isLeased } from './open-workflows.js';
 
 /** How long one batch waits for what is on its way out; the next sweep takes up what is left. */
 const patienceMs = 240_000;
@@ -66,10 +67,13 @@ async function findOwner(
   }
   const { kind, name } = subject.resource;
   if (await isLeased(kind, name)) return 'leased since it was found';
-  if (await isCreatorRunning(subject.tags)) return 'its workflow is running again';
+  const creator = await findCreator(subject.tags);
+  if (creator === 'running') return 'its workflow is running again';
   if (verdict === 'needed') return null;
   const [version] = await dependencies.inventory.keeping([name]);
-  return version ? `registered as ${version.model} version ${version.version} since it was found` : null;
+  return version && !(await isBrokenOff(version, creator))
+    ? `registered as ${version.model} version ${version.version} since it was found`
+    : null;
 }
 
 async function actOnce(dependencies: SweepDependencies, finding: Finding): Promise<SweepEntry> {

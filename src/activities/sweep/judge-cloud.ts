@@ -15,7 +15,7 @@ import {
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
 import type { KeptVersion } from './inventory.js';
 import { deploymentLeaseOf, describeVersion, modelLeaseOf } from './kept-leases.js';
-import { isCreatorRunning, isLeased } from './open-workflows.js';
+import { type CreatorState, findCreator, isLeased } from './open-workflows.js';
 
 export interface JudgedPage {
   readonly examined: number;
@@ -48,7 +48,9 @@ export async function judgeCloud(
     concurrency: looksAtOnce,
   });
   const versions = await dependencies.inventory.keeping(ours.map(({ name }) => name));
-  const judged = seen.map((each) => ({ ...each, version: whoNeeds(versions, each.resource) }));
+  const judged = await pMap(seen, async (each) => ({ ...each, version: await whoNeeds(versions, each) }), {
+    concurrency: looksAtOnce,
+  });
 
   const findings = judged.flatMap((each) => toFinding(dependencies, each, graceHours));
   const orphans = new Set(
@@ -72,7 +74,7 @@ interface Seen {
   readonly resource: OwnedResource;
   readonly ageHours: number | null;
   readonly hasLiveLease: boolean;
-  readonly isCreatorRunning: boolean;
+  readonly creator: CreatorState;
 }
 
 async function seeOwner(
@@ -87,7 +89,7 @@ async function seeOwner(
     resource,
     ageHours,
     hasLiveLease,
-    isCreatorRunning: !hasLiveLease && (await isCreatorRunning(resource.tags)),
+    creator: hasLiveLease ? 'unknown' : await findCreator(resource.tags),
   };
 }
 
@@ -97,24 +99,36 @@ export function leasedKindOf({ kind }: OwnedResource): 'deployment' | 'training-
 
 const precedence = ['champion', 'previous', 'candidate'];
 
-function whoNeeds(versions: readonly KeptVersion[], { kind, name }: OwnedResource): KeptVersion | null {
+async function whoNeeds(
+  versions: readonly KeptVersion[],
+  { resource: { kind, name }, creator }: Seen,
+): Promise<KeptVersion | null> {
   const needing = versions.filter(({ modelName, jobName, deployment }) =>
     kind === 'deployment' ? deployment?.name === name : modelName === name || jobName === name,
   );
   const byStatus = (a: KeptVersion, b: KeptVersion) =>
     precedence.indexOf(a.status) - precedence.indexOf(b.status);
-  return needing.sort(byStatus)[0] ?? null;
+  const version = needing.sort(byStatus)[0] ?? null;
+  return version && (await isBrokenOff(version, creator)) ? null : version;
+}
+
+/** A candidate whose run ended before its verdict, and on which nobody works, will never come to one. */
+export async function isBrokenOff({ status, model }: KeptVersion, creator: CreatorState): Promise<boolean> {
+  return status === 'candidate' && creator === 'broken-off' && !(await isLeased('model', model));
 }
 
 function toFinding(
   dependencies: SweepDependencies,
-  { version, resource, ...seen }: Seen & { version: KeptVersion | null },
+  { version, resource, creator, ...seen }: Seen & { version: KeptVersion | null },
   graceHours: number,
 ): Finding[] {
   const neededBy = version && describeVersion(version);
   const owner = resource.tags['anneal:owner'] ?? null;
   const isOfThisInstallation = isOurs(dependencies, resource);
-  const verdict = judge({ ...seen, owner, isOfThisInstallation, neededBy }, graceHours);
+  const verdict = judge(
+    { ...seen, isCreatorRunning: creator === 'running', owner, isOfThisInstallation, neededBy },
+    graceHours,
+  );
   if (verdict !== 'orphan' && verdict !== 'needed') return [];
   const model = version?.model ?? resource.tags['anneal:model'] ?? '';
   const kept =
@@ -135,7 +149,7 @@ function toFinding(
         reason:
           verdict === 'needed'
             ? `${neededBy} needs it and its lease is gone: the lease will be started again`
-            : 'no lease, no running workflow and no registered version answers for it',
+            : 'no lease, no running workflow and no version that serves or may come to serve answers for it',
       },
       subject: {
         is: 'resource',

@@ -1,5 +1,5 @@
 import { activityInfo, getClient } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type WorkflowExecutionStatusName, WorkflowNotFoundError } from '@temporalio/client';
 import { leaseWorkflowId } from '../../domain/lease.js';
 
 /** A lease that is open answers for its resource, whatever it is doing. */
@@ -7,26 +7,58 @@ export function isLeased(kind: 'model' | 'training-job' | 'deployment', name: st
   return isOpen(leaseWorkflowId({ kind, name }));
 }
 
-/** Whether the workflow that tags name as creator is still running. */
-export async function isCreatorRunning(tags: Readonly<Record<string, string>>): Promise<boolean> {
+/** How the workflow that made something stands; `unknown` where nobody can say any more. */
+export type CreatorState = 'running' | 'completed' | 'broken-off' | 'unknown';
+
+/** Looks for the workflow that tags name as creator. */
+export async function findCreator(tags: Readonly<Record<string, string>>): Promise<CreatorState> {
   const { 'anneal:workflow': workflowId, 'anneal:run': runId } = tags;
-  if (!workflowId || !runId) return false;
-  if (await isOpen(workflowId, runId)) return true;
+  if (!workflowId || !runId) return 'unknown';
+  const latest = await describe(workflowId);
+  if (latest?.firstRunId === runId) return toCreatorState(latest);
   // A provider may refuse characters of an ID, and its tag then names another one: the run ID is exact.
-  if (!/^[0-9a-f-]{36}$/.test(runId)) return false;
-  const query = `RunId="${runId}" AND ExecutionStatus="Running"`;
-  return (await getClient().workflow.count(query)).count > 0;
+  if (!/^[0-9a-f-]{36}$/.test(runId)) return 'unknown';
+  for await (const { workflowId: exactId } of getClient().workflow.list({ query: `RunId="${runId}"` })) {
+    const exact = await describe(exactId, runId);
+    if (exact) return toCreatorState(exact);
+  }
+  return 'unknown';
 }
 
-async function isOpen(workflowId: string, firstRunId?: string): Promise<boolean> {
+function toCreatorState({ status, wasReset }: Described): CreatorState {
+  if (isOpenStatus(status)) return 'running';
+  // What came of a run that was reset, only its successor knows.
+  if (wasReset) return 'unknown';
+  return status === 'COMPLETED' ? 'completed' : 'broken-off';
+}
+
+async function isOpen(workflowId: string): Promise<boolean> {
+  const described = await describe(workflowId);
+  return described !== null && isOpenStatus(described.status);
+}
+
+interface Described {
+  readonly status: WorkflowExecutionStatusName;
+  readonly firstRunId: string | null;
+  readonly wasReset: boolean;
+}
+
+async function describe(workflowId: string, runId?: string): Promise<Described | null> {
   try {
-    const { status, raw } = await getClient().workflow.getHandle(workflowId).describe();
-    if (firstRunId && raw.workflowExecutionInfo?.firstRunId !== firstRunId) return false;
-    return status.name === 'RUNNING' || status.name === 'PAUSED';
+    const { status, raw } = await getClient().workflow.getHandle(workflowId, runId).describe();
+    return {
+      status: status.name,
+      firstRunId: raw.workflowExecutionInfo?.firstRunId ?? null,
+      wasReset: Boolean(raw.workflowExtendedInfo?.resetRunId),
+    };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
+    if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
+}
+
+function isOpenStatus(status: WorkflowExecutionStatusName): boolean {
+  return status === 'RUNNING' || status === 'PAUSED';
 }
 
 export interface OpenLease {

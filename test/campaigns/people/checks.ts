@@ -1,7 +1,6 @@
 import type { SandboxResource } from '../../../src/sandbox/admin.js';
 import type { Ending } from '../../support/service.js';
 import { checkModel, type Finding, findingsOf, isOf } from '../support/invariants.js';
-import type { Action } from './points.js';
 import { firstOfPromotion } from './points.js';
 import { eventsOf, type HistoryEvent, milliseconds, type Staged, watchSeconds } from './stage.js';
 
@@ -92,7 +91,7 @@ export function wrongTimes(times: readonly LeaseTimes[], goneMs: number, wasCrea
 /** What is wrong with how a run ended that was cancelled or terminated; null when nothing is. */
 export async function wrongEnd(
   { handle }: Staged,
-  action: Exclude<Action, 'reset'>,
+  action: 'cancel' | 'terminate',
   ending: Ending | null,
 ): Promise<string | null> {
   if (!ending) return 'the run did not end';

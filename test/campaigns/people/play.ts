@@ -9,6 +9,7 @@ import { type Lane, terminateIfRunning } from '../support/world.js';
 import { awaitNoOrphans, checkAll, leaseTimes, orphansOf, wrongEnd, wrongTimes } from './checks.js';
 import type { PointCase } from './points.js';
 import { type Champions, endWithin, eventsOf, type Staged, stageRun, stopAt, watchSeconds } from './stage.js';
+import { afterTerminateAll } from './sweep.js';
 
 /** What a person did, and what was seen right after. */
 export interface Aftermath {
@@ -38,7 +39,9 @@ export async function playPoint(
     aftermath =
       action === 'reset'
         ? await afterReset(campaign, played, staged)
-        : await afterEnd(campaign, row, staged, action);
+        : action === 'terminate-all'
+          ? await afterTerminateAll(campaign, row, staged)
+          : await afterEnd(campaign, row, staged, action);
   } finally {
     lane.workers?.continue();
   }

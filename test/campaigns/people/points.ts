@@ -1,8 +1,8 @@
 import type { RunSpec } from '../../../src/domain/run-spec.js';
 import type { Lane } from '../support/world.js';
 
-/** What a person does to a run. */
-export const actions = ['cancel', 'terminate', 'reset'] as const;
+/** What a person does to a run; `terminate-all` ends its leases, too, so that only the sweep is left. */
+export const actions = ['cancel', 'terminate', 'terminate-all', 'reset'] as const;
 export type Action = (typeof actions)[number];
 
 /**
@@ -63,10 +63,15 @@ export interface PointCase {
   readonly action: Action;
 }
 
+/** The lock on a model ends a swap that was cut short; nobody puts back what it no longer knows of. */
+function actionsIn(scenario: Scenario): readonly Action[] {
+  return actions.filter((action) => action !== 'terminate-all' || scenario !== 'swap');
+}
+
 export function pointCases(): PointCase[] {
   return scenarios.flatMap((scenario) =>
     pointsOf(scenario).flatMap((point) =>
-      actions.map((action) => ({
+      actionsIn(scenario).map((action) => ({
         kind: 'point' as const,
         name: `${scenario}/${action}/${point.name}`,
         affinity: scenario,
