@@ -32,7 +32,8 @@ function laneOptionsOf(name: string): LaneOptions {
       updateMinutes: 90,
       ...settings,
       quotas: {
-        modelUnitsWithoutCommitment: 20,
+        // Every cell that buys for a fresh model leaves a champion behind.
+        modelUnitsWithoutCommitment: 1000,
         deploymentsInProgress: 20,
         scheduledCustomizationJobs: 50,
         ...quotas,
