@@ -10,6 +10,8 @@ export async function withInterruption<T>(work: (signal: AbortSignal) => Promise
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    // Calls to what is being stopped may still fail in timers of their own: that must not end the clean-up.
+    process.on('uncaughtException', ignore);
     controller.abort();
   };
   // npm passes on the Ctrl-C that the terminal has already sent to all: one of the two is enough.
