@@ -14,6 +14,8 @@ import { checkServed } from './support/serving.js';
 import type { Lane } from './support/world.js';
 
 const lifecycles = { long: 2000, short: 20 };
+/** Seldom enough for thousands of lifecycles, often enough for several looks at everything that takes time. */
+const pace = { pollSeconds: 0.5, environment: { ANNEAL_LEASE_WATCH_SECONDS: '2' } };
 
 interface SimulateCase {
   /** The scenario's own seed. */
@@ -35,7 +37,13 @@ export const simulateCampaign = defineCampaign(
     const sets = new Set(cases.map(({ scenario }) => scenario.readings));
     for (const readings of sets) {
       const ofSet = cases.filter(({ scenario }) => scenario.readings === readings);
-      await playUnder(campaign, readings, ofSet, (played, lane) => playOne(campaign, models, played, lane));
+      await playUnder(
+        campaign,
+        readings,
+        ofSet,
+        (played, lane) => playOne(campaign, models, played, lane),
+        pace,
+      );
     }
   },
 );

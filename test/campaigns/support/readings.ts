@@ -8,9 +8,10 @@ export async function playUnder<Case extends CampaignCase>(
   readings: string,
   cases: readonly Case[],
   play: (played: Case, lane: Lane) => Promise<void>,
+  more: Pick<LaneOptions, 'pollSeconds' | 'environment'> = {},
 ): Promise<void> {
   const lanes = new Set<Lane>();
-  await campaign.playCases(cases, laneOptionsOf(readings), async (played, lane) => {
+  await campaign.playCases(cases, { ...laneOptionsOf(readings), ...more }, async (played, lane) => {
     lanes.add(lane);
     await play(played, lane);
   });
