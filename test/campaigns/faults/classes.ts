@@ -10,7 +10,7 @@ export const classes = {
   healed: 'W: waited where people can see it, and went on once the fault was gone',
   failed: 'F: failed with the type of its stage, and gave everything back',
   'fell-back': 'B: the champion was put back',
-  blocked: 'K: a delete that the cloud never finishes: waits where people can see it',
+  blocked: 'K: a delete or an update that the cloud never finishes: waits where people can see it',
 } as const;
 
 export type Class = keyof typeof classes;
@@ -69,7 +69,7 @@ function expectationOfResource({ call, fault }: Cell, kind: string): Expectation
   const { operation, journey } = call;
   if (/^(Stop|Delete)/.test(operation)) return as('blocked');
   if (operation.startsWith('Update')) {
-    if (kind === 'stuck') return as('failed', { failure: 'DeploymentFailed', byDeadline: true });
+    if (kind === 'stuck') return as('blocked', { byDeadline: true });
     const isRollback = journeyOf(journey).workflow === 'rollback';
     return isRollback ? as('failed', { failure: 'DeploymentFailed' }) : as('fell-back');
   }

@@ -7,7 +7,7 @@ import type { Ending } from '../../support/service.js';
 import { type Lane, terminateIfRunning } from '../support/world.js';
 import { type Cell, faults, ruleOf } from './cells.js';
 import { type Class, classOf, type Expectation } from './classes.js';
-import { type Deadlines, type Journey, journeyOf, startJourney, wordOf } from './journeys.js';
+import { type Deadlines, generous, type Journey, journeyOf, startJourney, wordOf } from './journeys.js';
 
 /** How a cell went. */
 export interface Played {
@@ -23,13 +23,26 @@ export interface Played {
 }
 
 const longestMs = 240_000;
-/** Deadlines for runs that are to run into them. */
-const short: Deadlines = {
+/** Deadlines for runs that are to run into them, each in its stage; every other stage has time enough. */
+const short = {
   purchaseHours: 15 / 3600,
   trainingHours: 15 / 3600,
   deploymentMinutes: 15 / 60,
   validationMinutes: 15 / 60,
 };
+
+function deadlinesFor({ call, fault }: Cell): Deadlines {
+  const { purchaseHours, trainingHours, deploymentMinutes, validationMinutes } = short;
+  const isJob = call.operation.includes('Job') || fault.startsWith('jobFailed');
+  switch (isJob ? 'TrainingFailed' : (call.endsAs ?? 'DeploymentFailed')) {
+    case 'TrainingFailed':
+      return { ...generous, purchaseHours, trainingHours };
+    case 'ValidationFailed':
+      return { ...generous, validationMinutes };
+    default:
+      return { ...generous, purchaseHours, deploymentMinutes };
+  }
+}
 
 /** Plays one cell on a model until nothing of it runs any more. */
 export async function playCell(
@@ -42,7 +55,12 @@ export async function playCell(
   const journey = journeyOf(cell.call.journey);
   const championBefore = await championOf(lane, model);
   await lane.setFaults({ faults: [...(journey.companions ?? []), ruleOf(cell)] });
-  const handle = await startJourney(lane, model, journey, expectation.byDeadline ? short : undefined);
+  const handle = await startJourney(
+    lane,
+    model,
+    journey,
+    expectation.byDeadline ? deadlinesFor(cell) : undefined,
+  );
   const watched = await watch(lane, model, handle, cell, expectation, signal);
   const ending = watched.isClosed ? await lane.endOf(handle) : null;
   if (ending === null) await abandon(lane, model, handle.workflowId);
@@ -133,11 +151,11 @@ async function seenOf(
   model: string,
   handle: WorkflowHandle,
   lift: Expectation['lift'],
-  isDeletion: boolean,
+  isEndless: boolean,
 ): Promise<string | null> {
   const run = await handle.query<RunStatus>(statusQuery.name).catch(() => null);
   if (run === null) return null;
-  if (lift !== 'when-failed') return troubleOf(lane, model, run, isDeletion);
+  if (lift !== 'when-failed') return troubleOf(lane, model, run, isEndless);
   const failed = run.stages.find(({ status }) => status === 'failed');
   if (failed) return `${failed.name}: ${failed.note}`;
   // A swap whose deadline has passed is taken back within its stage, however long that takes.
@@ -151,23 +169,26 @@ async function seenOf(
 /** Failures of an attempt that only say that it is to be looked again. */
 const ordinary = ['StillWaiting', 'LeaseClosing'];
 const stillThere = 'StillThere';
+/** What is tried for as long as it takes. */
+const neverDone = ['removeResource', 'pointDeployment'];
 
 /** What a person can see of a fault: in the run's status, or among the pending activities of run and leases. */
 async function troubleOf(
   lane: Lane,
   model: string,
   run: RunStatus,
-  isDeletion: boolean,
+  isEndless: boolean,
 ): Promise<string | null> {
-  if (!isDeletion && run.waitingFor) return run.waitingFor;
+  if (!isEndless && run.waitingFor) return run.waitingFor;
   const query = `TaskQueue = "${lane.taskQueue}" AND ExecutionStatus = "Running"`;
   for await (const { workflowId } of lane.client.workflow.list({ query })) {
     if (!workflowId.includes(`/${model}`)) continue;
     const { raw } = await lane.client.workflow.getHandle(workflowId).describe();
-    for (const { lastFailure, attempt } of raw.pendingActivities ?? []) {
+    for (const { lastFailure, attempt, activityType } of raw.pendingActivities ?? []) {
       const type = lastFailure?.applicationFailureInfo?.type ?? '';
-      const isTrouble = isDeletion
-        ? type === stillThere && (attempt ?? 0) > 4
+      const isNeverDone = neverDone.some((name) => name === activityType?.name);
+      const isTrouble = isEndless
+        ? isNeverDone && (attempt ?? 0) > 4
         : !ordinary.includes(type) && type !== stillThere;
       if (lastFailure?.message && isTrouble) return `${type}: ${lastFailure.message}`;
     }
