@@ -64,7 +64,9 @@ export async function playFlight(
       campaign.tally.add(row, 'not reached');
       campaign.print(`  not reached: ${played.name}`);
     }
-    const end = () => afterEnd(campaign, row, staged, action, flight !== 'zombie');
+    const isLanding = action === 'terminate' && (flight === 'slow' || flight === 'lostReply');
+    const timing = { isWatched: flight !== 'zombie', landsMs: isLanding ? heldMs : 0 };
+    const end = () => afterEnd(campaign, row, staged, action, timing);
     const aftermath = await (flight === 'zombie'
       ? besideZombie(lane, staged, end)
       : flight === 'hanging'

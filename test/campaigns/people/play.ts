@@ -63,14 +63,15 @@ export function report(
 
 /**
  * Cancels or terminates the run while its worker stands still, and waits until nothing of it is left. How long
- * leases took says nothing where the worker that watched for them was stopped, too.
+ * leases took says nothing where the worker that watched for them was stopped, too. What a create under way may still
+ * bring is waited for: `landsMs`.
  */
 export async function afterEnd(
   campaign: Campaign,
   row: string,
   staged: Staged,
   action: 'cancel' | 'terminate',
-  isWatched = true,
+  { isWatched = true, landsMs = 0 } = {},
 ): Promise<Aftermath> {
   const { lane, model, handle } = staged;
   const before = creates(await lane.ledger(), staged).length;
@@ -84,6 +85,7 @@ export async function afterEnd(
   const wrong = await wrongEnd(staged, action, ending);
   if (!ending) await terminateIfRunning(lane, handle.workflowId);
   const left = action === 'cancel' ? await orphansOf(staged) : [];
+  await new Promise((resolve) => setTimeout(resolve, landsMs));
   const { ms, left: orphans } = await awaitNoOrphans(staged, sinceMs, patienceMs);
   const stragglers = await lane.settle(model, patienceMs);
   const again = await orphansOf(staged);
