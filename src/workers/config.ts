@@ -31,11 +31,6 @@ const environmentSchema = z
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
     /** Seconds after which a lease looks again for what a create under way may have left behind. */
     ANNEAL_LEASE_LOOK_AGAIN_SECONDS: z.coerce.number().nonnegative().default(45),
-    /**
-     * Activities that all workers of a task queue start in a second, together: looks, creates and deletes share the
-     * account's call rates.
-     */
-    ANNEAL_ACTIVITIES_PER_SECOND: z.coerce.number().positive().default(100),
     /** Whether runs and leases carry search attributes, which must be registered first. */
     ANNEAL_SEARCH_ATTRIBUTES: z.stringbool().default(false),
     /** Seconds between polls in the first minute, the first hour and later: the default of `waiting`. */
@@ -83,7 +78,6 @@ export interface Config {
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
   readonly leaseLookAgainSeconds: number;
-  readonly activitiesPerSecond: number;
   readonly searchAttributes: boolean;
   readonly waiting: Waiting;
 }
@@ -114,7 +108,6 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
     leaseLookAgainSeconds: values.ANNEAL_LEASE_LOOK_AGAIN_SECONDS,
-    activitiesPerSecond: values.ANNEAL_ACTIVITIES_PER_SECOND,
     searchAttributes: values.ANNEAL_SEARCH_ATTRIBUTES,
     waiting: { firstMinuteSeconds, firstHourSeconds, laterSeconds },
   });

@@ -46,7 +46,6 @@ export interface Dependencies {
   readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
   readonly lookAgainSeconds: number;
-  readonly activitiesPerSecond: number;
   readonly searchAttributes: boolean;
   readonly temporaryDirectory: string;
   /** Where relative paths of a run spec's files start. */
@@ -85,7 +84,6 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     admission: createAdmissionQueue(database),
     watchSeconds: config.leaseWatchSeconds,
     lookAgainSeconds: config.leaseLookAgainSeconds,
-    activitiesPerSecond: config.activitiesPerSecond,
     searchAttributes: config.searchAttributes,
     temporaryDirectory: tmpdir(),
     workingDirectory: process.cwd(),

@@ -63,8 +63,6 @@ export async function createWorker(dependencies: Dependencies, settings: WorkerS
       ],
     },
     maxConcurrentActivityTaskExecutions: 50,
-    // Held by the server for all workers of the queue: one limit for the account that they share.
-    maxTaskQueueActivitiesPerSecond: dependencies.activitiesPerSecond,
     maxCachedWorkflows: 200,
     // How long tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',
