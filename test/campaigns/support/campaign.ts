@@ -299,7 +299,10 @@ class RunningCampaign implements Campaign {
           lane ??= this.#takeLane(options, affinity);
           return lane;
         };
-        if (!(await work(item, takeLane))) lane = null;
+        if (await work(item, takeLane)) continue;
+        // Whatever is left in it goes on working, and would take time from the others.
+        await closeQuietly(this.world, lane);
+        lane = null;
       }
       const idle = await (lane as Promise<Lane> | null);
       if (idle) this.#idleLanes.push({ options, affinity, lane: idle });
@@ -342,6 +345,11 @@ class RunningCampaign implements Campaign {
     this.#violations.push({ invariant, case: played, message, replay });
     this.print(`VIOLATION ${invariant ?? '(broken)'} in ${played}: ${message}`);
   }
+}
+
+/** A lane that never came, or cannot be stopped, has been reported already. */
+async function closeQuietly(world: World, lane: Promise<Lane> | null): Promise<void> {
+  await lane?.then((opened) => world.closeLane(opened)).catch(() => {});
 }
 
 function nameOf(played: CampaignCase | string): string {
