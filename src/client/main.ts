@@ -11,6 +11,7 @@ import { reportCommand } from './commands/report.js';
 import { resetCommand } from './commands/reset.js';
 import { sandboxCommand } from './commands/sandbox.js';
 import { searchAttributesCommand } from './commands/search-attributes.js';
+import { setupCommand } from './commands/setup.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
 import { CommandFailure, exitCodes } from './exit.js';
@@ -66,6 +67,7 @@ function commands(): Command[] {
     workerCommand(),
     migrateCommand(),
     searchAttributesCommand(),
+    setupCommand(invocationDirectory),
     resetCommand(),
   ];
 }

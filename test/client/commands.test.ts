@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { processIdentity } from '../../src/activities/process-identity.js';
 import { repositoryRoot } from '../../src/client/repository-root.js';
-import { processIdentity } from '../../src/client/stack/process-identity.js';
 import { temporalCommandLine } from '../../src/client/temporal-command.js';
 
 let folder: string;
@@ -33,7 +33,7 @@ function anneal(args: string[], { input = '', home = join(folder, 'home') } = {}
 }
 
 describe('the anneal command', () => {
-  it.each(['', 'up', 'demo', 'explain', 'estimate', 'sandbox', 'worker', 'migrate', 'reset'])(
+  it.each(['', 'up', 'demo', 'explain', 'estimate', 'sandbox', 'worker', 'migrate', 'reset', 'setup'])(
     'explains "%s" with examples',
     (name) => {
       const { status, stdout } = anneal([...(name ? [name] : []), '--help']);

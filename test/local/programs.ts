@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { repositoryRoot } from '../../src/client/repository-root.js';
+import { homeAt } from '../../src/client/stack/home.js';
+
+const local = join(homeAt().path, 'local');
+const trainingFolder = join(repositoryRoot, 'training');
+export const python = resolve(process.env.ANNEAL_LOCAL_PYTHON || join(local, 'venv/bin/python'));
+export const realBaseModel = join(local, 'base-models/smollm2-135m-instruct');
+
+export interface Event {
+  readonly event: string;
+  readonly at: string;
+  // biome-ignore lint/suspicious/noExplicitAny: each event has fields of its own.
+  readonly [field: string]: any;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What this process printed; the folder's `events.jsonl` has those of earlier ones too. */
+  readonly events: Event[];
+  readonly errors: string;
+}
+
+export function requireSetup(): void {
+  for (const path of [python, realBaseModel]) {
+    if (!existsSync(path)) throw new Error(`There is no ${path}. Remedy: "anneal setup local".`);
+  }
+}
+
+/** A model that trains in a fraction of a second a step. */
+export function makeTinyModel(folder: string, seed: number): string {
+  const script = join(repositoryRoot, 'test/local/make_tiny_model.py');
+  const { status, stderr } = spawnSync(python, [script, realBaseModel, folder, String(seed)], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return folder;
+}
+
+/** Sixteen records that a model can learn by heart. */
+export function writeConversations(path: string, answer = (name: string) => `{"name":"${name}"}`): string {
+  const names = ['Ada', 'Ben', 'Cleo', 'Dan', 'Eve', 'Finn', 'Gus', 'Hana'];
+  const lines = [...names, ...names].map((name, index) =>
+    JSON.stringify({
+      schemaVersion: 'bedrock-conversation-2024',
+      system: [{ text: 'Answer in JSON.' }],
+      messages: [
+        { role: 'user', content: [{ text: `Guest ${index} is called ${name}.` }] },
+        { role: 'assistant', content: [{ text: answer(name) }] },
+      ],
+    }),
+  );
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+export interface TrainRequest extends ProgramRequest {
+  readonly directory: string;
+  readonly baseModel: string;
+  readonly trainingFile: string;
+  readonly validationFile: string | null;
+  readonly hyperparameters: Record<string, number | null>;
+  readonly threads: number;
+}
+
+export const hyperparameters = {
+  epochCount: 10,
+  learningRate: 0.01,
+  batchSize: 4,
+  rank: 8,
+  alpha: 16,
+  dropout: 0.1,
+  maximumSequenceLength: 128,
+  maximumSteps: 10,
+  checkpointSteps: 3,
+  seed: 7,
+};
+
+/** Every program works in a folder; the rest is its own. */
+export interface ProgramRequest {
+  readonly directory: string;
+  readonly [field: string]: unknown;
+}
+
+/** Starts a program of training/ as the worker does. */
+export function start(name: 'train' | 'convert', request: ProgramRequest): Program {
+  mkdirSync(request.directory, { recursive: true });
+  const path = join(request.directory, `${name}.json`);
+  writeFileSync(path, JSON.stringify(request));
+  return new Program(
+    spawn(python, ['-m', `anneal_training.${name}`, path], {
+      cwd: trainingFolder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+}
+
+export function run(name: 'train' | 'convert', request: ProgramRequest): Promise<Ended> {
+  return start(name, request).ended;
+}
+
+export class Program {
+  readonly events: Event[] = [];
+  readonly ended: Promise<Ended>;
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    let errors = '';
+    let unread = '';
+    child.stderr?.on('data', (chunk) => {
+      errors += chunk;
+    });
+    child.stdout?.on('data', (chunk) => {
+      const lines = `${unread}${chunk}`.split('\n');
+      unread = lines.pop() ?? '';
+      for (const line of lines) this.events.push(JSON.parse(line));
+    });
+    this.ended = new Promise((done) =>
+      child.once('close', (code, signal) => done({ code, signal, events: this.events, errors })),
+    );
+  }
+
+  /** Resolves once it has printed such an event; rejects when it ends without one. */
+  async seen(isIt: (event: Event) => boolean): Promise<void> {
+    while (!this.events.some(isIt)) {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        throw new Error(`It ended first: ${JSON.stringify(await this.ended)}`);
+      }
+      await sleep(10);
+    }
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
+
+export function readEvents(directory: string): Event[] {
+  return readFileSync(join(directory, 'events.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}

@@ -1,0 +1,225 @@
+"""
+Trains a LoRA adapter: `python -m anneal_training.train request.json`; README.md has the request and the events.
+
+SIGTERM writes a checkpoint and ends with status `stopped`; the same request goes on from the last checkpoint.
+"""
+
+import hashlib
+import json
+import math
+import random
+import signal
+import time
+from functools import lru_cache
+from pathlib import Path
+
+from .conversations import read_examples
+from .files import publish, remove, sha256_of_file
+from .limits import limit_threads
+from .model_folder import open_model_folder
+from .program import EventLog, Problem, run
+
+ABOVE_0 = ("a number above 0", (int, float), lambda value: value > 0)
+COUNT = ("a whole number above 0", int, lambda value: value > 0)
+HYPERPARAMETERS = {
+    "epochCount": ABOVE_0,
+    "learningRate": ABOVE_0,
+    "batchSize": COUNT,
+    "rank": COUNT,
+    "alpha": ABOVE_0,
+    "dropout": ("a number from 0 to below 1", (int, float), lambda value: 0 <= value < 1),
+    "maximumSequenceLength": COUNT,
+    "maximumSteps": ("a whole number above 0, or null", (int, type(None)), lambda value: value is None or value > 0),
+    "checkpointSteps": COUNT,
+    "seed": ("a whole number of 0 or more", int, lambda value: value >= 0),
+}
+"""By name: what is allowed in words, as a type, and as a test."""
+
+
+def main() -> None:
+    run(train, {"adapterSha256": None})
+
+
+def train(request: dict, events: EventLog) -> dict:
+    stop = StopRequest()
+    hyperparameters = _check_hyperparameters(request["hyperparameters"])
+    limit_threads(request["threads"])
+    # Only now: these read the limits, and loading them takes seconds.
+    from transformers import AutoTokenizer
+
+    from .checkpoints import load_checkpoint
+
+    directory = Path(request["directory"])
+    base_model = open_model_folder(request["baseModel"])
+    tokenizer = AutoTokenizer.from_pretrained(base_model.path)
+    length = hyperparameters["maximumSequenceLength"]
+    examples = read_examples(request["trainingFile"], tokenizer, length)
+    validation = request["validationFile"] and read_examples(request["validationFile"], tokenizer, length)
+    steps = _step_count(len(examples), hyperparameters)
+    base_fingerprint = base_model.fingerprint()
+    fingerprint = _fingerprint(base_fingerprint, request)
+    remove(directory / "adapter.partial")
+
+    engine = _choose_engine()(base_model.path, hyperparameters, steps)
+    checkpoint = load_checkpoint(directory / "checkpoints", fingerprint)
+    done = 0
+    if checkpoint:
+        done, state = checkpoint
+        engine.restore(state)
+    events.write("start", steps=steps, resumedFromStep=done, device=engine.device)
+    course = Course(engine, events, directory / "checkpoints", fingerprint, hyperparameters, steps)
+    if not course.follow(examples, validation or [], done, stop):
+        return {"status": "stopped"}
+    return {"status": "completed", "adapterSha256": _publish_adapter(engine, directory, base_fingerprint)}
+
+
+class StopRequest:
+    """True once somebody sent SIGTERM; a step is never cut in the middle."""
+
+    def __init__(self):
+        self.arrived = False
+        signal.signal(signal.SIGTERM, self._arrive)
+        # A closed terminal is no wish to stop.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _arrive(self, *_: object) -> None:
+        self.arrived = True
+
+
+class Course:
+    """The steps of one training run, from wherever it stands to its end or its stop."""
+
+    def __init__(
+        self, engine, events: EventLog, checkpoints: Path, fingerprint: str, hyperparameters: dict, steps: int
+    ):
+        self._engine = engine
+        self._events = events
+        self._checkpoints = checkpoints
+        self._fingerprint = fingerprint
+        self._hyperparameters = hyperparameters
+        self._steps = steps
+        self._saved = 0
+
+    def follow(self, examples: list, validation: list, done: int, stop: StopRequest) -> bool:
+        """Returns whether the end was reached. What was cut off by a stop is done again when it goes on."""
+        size = self._hyperparameters["batchSize"]
+        per_epoch = -(-len(examples) // size)
+        if done and not self._validate(validation, done, per_epoch, stop):
+            return False
+        started_at, first, tokens = time.monotonic(), done, 0
+        for step in range(done + 1, self._steps + 1):
+            if stop.arrived:
+                self._save(step - 1)
+                return False
+            batch = _batch(examples, step - 1, size, self._hyperparameters["seed"])
+            loss, learning_rate = self._engine.train_step(batch)
+            if not math.isfinite(loss):
+                raise Problem(f"The loss at step {step} is {loss}. Remedy: a lower learningRate.")
+            tokens += sum(len(example.tokens) for example in batch)
+            seconds = time.monotonic() - started_at
+            self._events.write(
+                "step",
+                step=step,
+                steps=self._steps,
+                epoch=round(step / per_epoch, 4),
+                trainingLoss=loss,
+                learningRate=learning_rate,
+                tokensPerSecond=round(tokens / seconds, 2),
+                etaSeconds=round(seconds / (step - first) * (self._steps - step), 1),
+            )
+            if step == self._steps or step % self._hyperparameters["checkpointSteps"] == 0:
+                self._save(step)
+            if not self._validate(validation, step, per_epoch, stop):
+                self._save(step)
+                return False
+        return True
+
+    def _validate(self, examples: list, step: int, per_epoch: int, stop: StopRequest) -> bool:
+        """After each epoch and at the end. Returns False when it was cut off by a stop."""
+        if not examples or step != self._steps and step % per_epoch != 0:
+            return True
+        size = self._hyperparameters["batchSize"]
+        total, count = 0.0, 0
+        for start in range(0, len(examples), size):
+            if stop.arrived:
+                return False
+            loss, labelled = self._engine.summed_loss(examples[start : start + size])
+            total, count = total + loss, count + labelled
+        self._events.write("validation", step=step, validationLoss=total / count)
+        return True
+
+    def _save(self, step: int) -> None:
+        from .checkpoints import save_checkpoint
+
+        if step == 0 or step == self._saved:
+            return
+        save_checkpoint(self._checkpoints, step, self._fingerprint, self._engine.state())
+        self._saved = step
+        self._events.write("checkpoint", step=step)
+
+
+def _batch(examples: list, index: int, size: int, seed: int) -> list:
+    """Batch `index` of the whole run: each epoch in an order of its own that depends on nothing but the seed."""
+    per_epoch = -(-len(examples) // size)
+    epoch, position = divmod(index, per_epoch)
+    order = _order(len(examples), seed, epoch)
+    return [examples[number] for number in order[position * size : (position + 1) * size]]
+
+
+@lru_cache(maxsize=1)
+def _order(count: int, seed: int, epoch: int) -> list[int]:
+    order = list(range(count))
+    random.Random(f"{seed}/{epoch}").shuffle(order)
+    return order
+
+
+def _step_count(records: int, hyperparameters: dict) -> int:
+    per_epoch = -(-records // hyperparameters["batchSize"])
+    steps = max(1, round(per_epoch * hyperparameters["epochCount"]))
+    return min(steps, hyperparameters["maximumSteps"] or steps)
+
+
+def _publish_adapter(engine, directory: Path, base_fingerprint: str) -> str:
+    from safetensors import safe_open
+
+    partial, final = directory / "adapter.partial", directory / "adapter"
+    engine.save_adapter(partial)
+    # PEFT ignores this file; conversion refuses an adapter of another base model by it.
+    (partial / "base_model.json").write_text(json.dumps({"fingerprint": base_fingerprint}) + "\n", encoding="utf-8")
+    with safe_open(partial / "adapter_model.safetensors", framework="pt") as tensors:
+        if not any(tensors.get_tensor(name).any() for name in tensors.keys() if "lora_B" in name):
+            raise Problem("Training changed nothing: the adapter is all zero. Remedy: a higher learningRate.")
+    remove(final)
+    publish(partial, final)
+    return sha256_of_file(final / "adapter_model.safetensors")
+
+
+def _check_hyperparameters(hyperparameters: dict) -> dict:
+    for name, (allowed, kind, is_allowed) in HYPERPARAMETERS.items():
+        value = hyperparameters[name]
+        if not isinstance(value, kind) or isinstance(value, bool) or not is_allowed(value):
+            found = f"hyperparameters.{name} is {json.dumps(value)}"
+            raise Problem(f"{found}. Allowed: {allowed}. Remedy: mend the run spec.")
+    unknown = sorted(set(hyperparameters) - set(HYPERPARAMETERS))
+    if unknown:
+        raise Problem(f"hyperparameters.{unknown[0]} is unknown. Allowed: {', '.join(HYPERPARAMETERS)}.")
+    return hyperparameters
+
+
+def _fingerprint(base_fingerprint: str, request: dict) -> str:
+    """Of everything that decides the result; not of the threads, which do not."""
+    files = [request["trainingFile"], request["validationFile"]]
+    data = [sha256_of_file(Path(file)) if file else None for file in files]
+    content = json.dumps([base_fingerprint, data, request["hyperparameters"]], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _choose_engine():
+    """The seam for other engines: on Apple silicon one with MLX would be chosen here."""
+    from .torch_engine import TorchEngine
+
+    return TorchEngine
+
+
+if __name__ == "__main__":
+    main()
