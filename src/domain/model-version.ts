@@ -1,3 +1,4 @@
+import type { Artifact } from './artifact.js';
 import type { DeploymentReference } from './deployment.js';
 import type { Verdict } from './evaluation/evaluation.js';
 
@@ -20,6 +21,8 @@ export interface ModelVersion {
   readonly datasetManifestUri: string;
   /** Equal fingerprints mean: trained on the same data in the same way; see `fingerprint.ts`. */
   readonly fingerprint: string;
+  /** The file that the model was converted to; null where none was needed, or not yet. */
+  readonly artifact: Artifact | null;
   readonly status: ModelVersionStatus;
   readonly verdict: Verdict | null;
   readonly reportUri: string | null;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Quantization, quantizations } from './artifact.js';
 import type { Waiting } from './waiting.js';
 
 /** Registered model and recipe names; also part of workflow IDs, object keys and cloud resource names. */
@@ -65,6 +66,7 @@ const deadlinesSchema = z.strictObject({
   /** How long a create may wait for quota, capacity or a permission. */
   purchaseHours: z.number().positive().optional(),
   trainingHours: z.number().positive().optional(),
+  conversionMinutes: z.number().positive().optional(),
   deploymentMinutes: z.number().positive().optional(),
   validationMinutes: z.number().positive().optional(),
   approvalHours: z.number().positive().optional(),
@@ -77,7 +79,11 @@ export const runSpecSchema = z.strictObject({
   model: nameSchema.optional(),
   dataset: datasetSchema.optional(),
   training: trainingSchema.optional(),
-  conversion: z.null().optional(),
+  /** What the model is converted to, where its target serves files; null where it needs no conversion. */
+  conversion: z
+    .strictObject({ quantization: z.enum(quantizations).optional() })
+    .nullable()
+    .optional(),
   deployment: deploymentSchema.optional(),
   validation: validationSchema.optional(),
   approval: z.enum(['none', 'before-training', 'before-promotion']).optional(),
@@ -146,7 +152,7 @@ export interface ResolvedRunSpec {
     readonly hyperparameters: Readonly<Record<string, string>>;
     readonly settings: Readonly<Record<string, unknown>>;
   };
-  readonly conversion: null;
+  readonly conversion: { readonly quantization: Quantization } | null;
   readonly deployment: { readonly target: string; readonly settings: Readonly<Record<string, unknown>> };
   readonly validation: {
     readonly suite: string;
@@ -176,6 +182,7 @@ export interface ResolvedRunSpec {
 export const defaultDeadlines = {
   purchaseHours: 72,
   trainingHours: 48,
+  conversionMinutes: 120,
   deploymentMinutes: 60,
   validationMinutes: 120,
   approvalHours: 72,

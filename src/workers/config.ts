@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Waiting } from '../domain/waiting.js';
@@ -26,6 +26,10 @@ const environmentSchema = z
     ANNEAL_RECIPES: z.string().optional(),
     ANNEAL_PRICES: z.string().optional(),
     ANNEAL_HOME: z.string().default('.anneal'),
+    /** The Python that trains on this machine; `anneal setup local` makes the default one. */
+    ANNEAL_LOCAL_PYTHON: z.string().optional(),
+    /** Jobs that train on this machine at the same time; the others wait in line. */
+    ANNEAL_LOCAL_TRAINERS: z.coerce.number().int().positive().max(64).default(1),
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
@@ -75,6 +79,10 @@ export interface Config {
   readonly recipesDirectory: string;
   readonly pricesPath: string;
   readonly home: string;
+  readonly localPython: string;
+  /** For programs of other people: the environment without addresses and secrets of the service. */
+  readonly toolEnvironment: Readonly<Record<string, string | undefined>>;
+  readonly localTrainers: number;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
   readonly leaseLookAgainSeconds: number;
@@ -94,6 +102,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const values = parsed.data;
   const [firstMinuteSeconds = 45, firstHourSeconds = 60, laterSeconds = 300] =
     values.ANNEAL_WAITING_SECONDS.split(',').map(Number);
+  const home = resolve(values.ANNEAL_HOME);
   return Object.freeze({
     cloud: values.ANNEAL_CLOUD,
     awsEndpoint: values.ANNEAL_AWS_ENDPOINT ?? null,
@@ -104,13 +113,22 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     databaseUrl: values.DATABASE_URL,
     recipesDirectory: values.ANNEAL_RECIPES ?? fromProject('recipes'),
     pricesPath: values.ANNEAL_PRICES ?? fromProject('prices/aws.json'),
-    home: resolve(values.ANNEAL_HOME),
+    home,
+    toolEnvironment: withoutSecrets(environment),
+    localPython: resolve(values.ANNEAL_LOCAL_PYTHON ?? join(home, 'local', 'venv', 'bin', 'python')),
+    localTrainers: values.ANNEAL_LOCAL_TRAINERS,
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
     leaseLookAgainSeconds: values.ANNEAL_LEASE_LOOK_AGAIN_SECONDS,
     searchAttributes: values.ANNEAL_SEARCH_ATTRIBUTES,
     waiting: { firstMinuteSeconds, firstHourSeconds, laterSeconds },
   });
+}
+
+const secretive = /^(AWS_|ANNEAL_|DATABASE_|TEMPORAL_|PGPASSWORD)/;
+
+function withoutSecrets(environment: NodeJS.ProcessEnv): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !secretive.test(name)));
 }
 
 function fromProject(path: string): string {

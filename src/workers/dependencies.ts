@@ -1,15 +1,23 @@
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { AdmissionQueue } from '../activities/admission/admission-queue.js';
 import { createAdmissionQueue } from '../activities/admission/postgres-admission-queue.js';
 import type { Budgets } from '../activities/budgets/budgets.js';
 import { createBudgets } from '../activities/budgets/postgres-budgets.js';
+import type { Converter } from '../activities/conversion/converter.js';
+import { createLocalConverter } from '../activities/conversion/local/converter.js';
 import type { ObjectInventory, ObjectStore } from '../activities/dataset/object-store.js';
 import { createS3ObjectStore } from '../activities/dataset/s3-object-store.js';
 import { createBedrockOnDemandTarget } from '../activities/deployment/bedrock-on-demand.js';
 import { createBedrockProvisionedTarget } from '../activities/deployment/bedrock-provisioned.js';
+import { createModelFiles } from '../activities/deployment/llama-cpp/model-files.js';
+import { createLlamaCppTarget } from '../activities/deployment/llama-cpp/target.js';
 import { createBedrockInferenceClient } from '../activities/inference/bedrock.js';
+import type { InferenceClient } from '../activities/inference/client.js';
+import { createLlamaCppInferenceClient } from '../activities/inference/llama-cpp/client.js';
+import { createNodeLlamaCppEngine } from '../activities/inference/llama-cpp/node-llama-cpp.js';
 import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
 import type { Providers } from '../activities/providers.js';
 import { createRegistry } from '../activities/registry/postgres-registry.js';
@@ -18,6 +26,7 @@ import type { ResolveDependencies } from '../activities/run-spec/resolve.js';
 import type { Inventory } from '../activities/sweep/inventory.js';
 import { createInventory } from '../activities/sweep/postgres-inventory.js';
 import { createBedrockTrainingProvider } from '../activities/training/bedrock.js';
+import { createLocalTrainingProvider } from '../activities/training/local/provider.js';
 import type { DeploymentUsage } from '../activities/usage/deployment-usage.js';
 import { createDeploymentUsage } from '../activities/usage/postgres-deployment-usage.js';
 import { assertAccount } from '../aws/account.js';
@@ -34,6 +43,7 @@ export interface Dependencies {
   readonly recipes: ReadonlyMap<string, Recipe>;
   readonly providers: Providers;
   readonly registry: Registry;
+  readonly converter: Converter;
   readonly budgets: Budgets;
   readonly objects: ObjectStore & ObjectInventory;
   readonly inventory: Inventory;
@@ -56,6 +66,9 @@ export interface Dependencies {
 /** The role that the local cloud takes for granted; real AWS needs one that exists. */
 const sandboxRoleArn = 'arn:aws:iam::000000000000:role/AnnealSandbox';
 
+/** The training programs that come with the project. */
+const trainingDirectory = fileURLToPath(new URL('../../training', import.meta.url));
+
 /** Constructs every client; with `cloud: aws` only after the caller's account was found to be the named one. */
 export async function createDependencies(config: Config): Promise<Dependencies> {
   const clients = createAwsClients({
@@ -67,11 +80,18 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
   const database = createDatabase(config.databaseUrl);
   const objects = createS3ObjectStore({ s3: clients.s3, bucket: config.bucket });
   if (config.cloud === 'sandbox') await objects.ensureBucket();
-  const providers = createProviders(config, clients);
+  const providers = createProviders(config, clients, objects);
   return {
     recipes: loadRecipes(config.recipesDirectory),
     providers,
     registry: createRegistry(database),
+    converter: createLocalConverter({
+      objects,
+      home: config.home,
+      python: config.localPython,
+      environment: config.toolEnvironment,
+      trainingDirectory,
+    }),
     budgets: createBudgets(database),
     objects,
     inventory: createInventory(database),
@@ -103,7 +123,11 @@ export function createResolveDependencies(config: Config): ResolveDependencies &
   });
   return {
     recipes: loadRecipes(config.recipesDirectory),
-    providers: createProviders(config, clients),
+    providers: createProviders(
+      config,
+      clients,
+      createS3ObjectStore({ s3: clients.s3, bucket: config.bucket }),
+    ),
     cloud: config.cloud,
     bucket: config.bucket,
     waiting: config.waiting,
@@ -135,18 +159,36 @@ export async function connectProfile(): Promise<Client> {
 }
 
 /** The one place that says which vendor stands behind a name in a run spec. */
-export function createProviders(config: Config, { bedrock, bedrockRuntime }: AwsClients): Providers {
+export function createProviders(
+  config: Config,
+  { bedrock, bedrockRuntime }: AwsClients,
+  objects: ObjectStore,
+): Providers {
   const prices = loadPrices(config.pricesPath);
   const roleArn = config.bedrockRoleArn ?? (config.cloud === 'sandbox' ? sandboxRoleArn : null);
-  const training = [createBedrockTrainingProvider({ bedrock, prices, defaults: { roleArn } })];
-  const targets = [
+  const { home, localPython: python, localTrainers: trainers } = config;
+  const training = [
+    createBedrockTrainingProvider({ bedrock, prices, defaults: { roleArn } }),
+    createLocalTrainingProvider({ objects, home, python, trainers, trainingDirectory }),
+  ];
+  const hosted = [
     createBedrockOnDemandTarget({ bedrock, prices }),
     createBedrockProvisionedTarget({ bedrock, prices }),
   ];
-  const inference = createBedrockInferenceClient({ bedrockRuntime });
+  const bedrockInference = createBedrockInferenceClient({ bedrockRuntime });
+  const llamaCpp = {
+    home,
+    files: createModelFiles({ objects, home }),
+    engine: createNodeLlamaCppEngine({ home }),
+  };
+  const inProcess = createLlamaCppTarget({ ...llamaCpp, objects });
+  const inference: [string, InferenceClient][] = [
+    ...hosted.map(({ name }): [string, InferenceClient] => [name, bedrockInference]),
+    [inProcess.name, createLlamaCppInferenceClient(llamaCpp)],
+  ];
   return {
     training: new Map(training.map((provider) => [provider.name, provider])),
-    targets: new Map(targets.map((target) => [target.name, target])),
-    inference: new Map(targets.map(({ name }) => [name, inference])),
+    targets: new Map([...hosted, inProcess].map((target) => [target.name, target])),
+    inference: new Map(inference),
   };
 }

@@ -6,6 +6,7 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createBudgetActivities } from '../activities/budgets/activities.js';
+import { createConversionActivities } from '../activities/conversion/activities.js';
 import { createDatasetActivities } from '../activities/dataset/activities.js';
 import { createDeploymentActivities } from '../activities/deployment/activities.js';
 import { createInferenceActivities } from '../activities/inference/activities.js';
@@ -36,6 +37,7 @@ export function createActivities(dependencies: Dependencies) {
     ...createBudgetActivities(dependencies),
     ...createDatasetActivities(dependencies),
     ...createTrainingActivities(dependencies),
+    ...createConversionActivities(dependencies),
     ...createDeploymentActivities(dependencies),
     ...createInferenceActivities(dependencies),
     ...createValidationActivities(dependencies),

@@ -1,6 +1,7 @@
 import type { RunResult } from '../domain/run-state.js';
 import { mayDeploy } from './budget.js';
 import { failWith } from './failures.js';
+import { conversionStage } from './stages/conversion.js';
 import { deploymentStage } from './stages/deployment.js';
 import { runOnVersion } from './version-run.js';
 
@@ -14,7 +15,7 @@ export async function deploy(input: unknown): Promise<RunResult> {
       );
     }
     if (!(await mayDeploy(run, spec))) return 'declined';
-    await deploymentStage(run, spec, version);
+    await deploymentStage(run, spec, await conversionStage(run, spec, version));
     await run.purchases.handOverTo(version);
     return 'deployed';
   });

@@ -7,6 +7,7 @@ import { mayTrain } from './budget.js';
 import { parseOrFail } from './failures.js';
 import { deployments, registry, runSpecs, training } from './proxies.js';
 import { Run } from './run.js';
+import { conversionStage } from './stages/conversion.js';
 import { datasetStage } from './stages/dataset.js';
 import { deploymentStage } from './stages/deployment.js';
 import { promotionStage } from './stages/promotion.js';
@@ -29,8 +30,8 @@ export async function fineTune(input: unknown): Promise<RunResult> {
     if (await isUnchanged(run, spec, dataset)) return 'unchanged';
     if (!(await mayTrain(run, spec, dataset, { deploys: true }))) return 'declined';
 
-    const version = await trainingStage(run, spec, dataset);
-    run.skip('conversion', 'not needed on this target');
+    const trained = await trainingStage(run, spec, dataset);
+    const version = await conversionStage(run, spec, trained);
     const placement = await deployments('Where is it tried?').placeCandidate(spec, version);
     if (!(await mayBeTried(run, placement))) return withdraw(run, version, 'declined', 'not to be tried');
     const deployment = placement.serving ?? (await deploymentStage(run, placement.spec, version));

@@ -5,6 +5,7 @@ import {
   proxyLocalActivities,
 } from '@temporalio/workflow';
 import type { BudgetActivities } from '../activities/budgets/activities.js';
+import type { ConversionActivities } from '../activities/conversion/activities.js';
 import type { DatasetActivities } from '../activities/dataset/activities.js';
 import type { DeploymentActivities } from '../activities/deployment/activities.js';
 import type { InferenceActivities } from '../activities/inference/activities.js';
@@ -80,6 +81,9 @@ export const trainingPurchase = (summary: string, deadlineMs: number) =>
   proxyActivities<TrainingActivities>({ ...inLine(deadlineMs), summary });
 export const trainingPoll = (summary: string, deadlineMs: number) =>
   proxyActivities<TrainingActivities>({ ...poll(deadlineMs), summary });
+/** On our own machine, for minutes; one at a time. */
+export const conversion = (summary: string, deadlineMs: number) =>
+  proxyActivities<ConversionActivities>({ ...supervised(deadlineMs), summary });
 export const deployments = (summary: string) => proxyActivities<DeploymentActivities>({ ...quick, summary });
 export const deploymentPurchase = (summary: string, deadlineMs: number) =>
   proxyActivities<DeploymentActivities>({ ...inLine(deadlineMs), summary });

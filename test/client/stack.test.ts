@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive, processIdentity } from '../../src/activities/process-identity.js';
 import { homeAt } from '../../src/client/stack/home.js';
-import { isAlive, processIdentity } from '../../src/client/stack/process-identity.js';
 import { startStack } from '../../src/client/stack/stack.js';
 import { StackError } from '../../src/client/stack/stack-error.js';
 

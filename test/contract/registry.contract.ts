@@ -30,6 +30,7 @@ function versionTests(registry: () => Registry): void {
     expect(a).toEqual({
       ...newVersion('counting', 'counting-a'),
       version: 1,
+      artifact: null,
       status: 'candidate',
       verdict: null,
       reportUri: null,
@@ -46,6 +47,25 @@ function versionTests(registry: () => Registry): void {
     const again = await registry().registerVersion(second, newVersion('repeated', 'repeated-a'));
     expect(again).toEqual(once);
     expect(await registry().versions('repeated')).toHaveLength(1);
+  });
+
+  test('a version remembers what it was converted to', async () => {
+    const { version } = await registry().registerVersion(first, newVersion('converted', 'converted-a'));
+    const artifact = {
+      format: 'gguf' as const,
+      quantization: 'q8_0' as const,
+      uri: 's3://anneal/models/converted/jobs/converted-a/gguf/q8_0.gguf',
+      sha256: 'a'.repeat(64),
+      bytes: 144_000_000,
+      baseModel: 'smollm2-135m-instruct',
+      metadata: { architecture: 'llama', contextLength: 8192 },
+    };
+    await registry().recordArtifact(first, 'converted', version, artifact);
+    await registry().recordArtifact(first, 'converted', version, artifact);
+    expect(await registry().version('converted', version)).toMatchObject({ artifact, status: 'candidate' });
+    await expect(registry().recordArtifact(first, 'converted', 9, artifact)).rejects.toMatchObject({
+      type: 'InvalidInput',
+    });
   });
 
   test('a trained model belongs to one registered model', async () => {

@@ -200,7 +200,8 @@ function listTests(fixture: () => TrainingProviderFixture): void {
     await expect.poll(() => countModels('unlisted'), { timeout: endsWithinMs }).toBe(1);
     const ended = (await listAll(provider)).filter(({ name }) => name.endsWith('listed'));
     expect(ended).toMatchObject([{ kind: 'model', provider: provider.name, name: 'listed', tags }]);
-    expect(ended[0]?.usdPerHour).toBeGreaterThan(0);
+    const { baseModel } = await request('listed');
+    expect(ended[0]?.usdPerHour).toBe(provider.storageUsdPerHour(baseModel));
     expect(Number.isNaN(Date.parse(ended[0]?.createdAt ?? ''))).toBe(false);
     expect(await provider.hasModel('listed')).toBe(true);
     expect(await provider.hasModel('unlisted')).toBe(false);

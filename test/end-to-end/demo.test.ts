@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive, type KnownProcess } from '../../src/activities/process-identity.js';
 import { repositoryRoot } from '../../src/client/repository-root.js';
-import { isAlive, type KnownProcess } from '../../src/client/stack/process-identity.js';
 
 /** Every showing here uses the same home, so that each one is "the next run" of the one before. */
 let home: string;

@@ -38,6 +38,15 @@ describe('the configuration', () => {
     });
     expect(config.waiting).toEqual({ firstMinuteSeconds: 1, firstHourSeconds: 2.5, laterSeconds: 3 });
   });
+
+  it('trains on this machine with the Python below its home, one job at a time, unless told otherwise', () => {
+    const environment = { ANNEAL_AWS_ENDPOINT: 'http://127.0.0.1:1', ANNEAL_HOME: '/srv/anneal' };
+    expect(loadConfig(environment)).toMatchObject({
+      localPython: '/srv/anneal/local/venv/bin/python',
+      localTrainers: 1,
+    });
+    expect(() => loadConfig({ ...environment, ANNEAL_LOCAL_TRAINERS: '0' })).toThrow(/ANNEAL_LOCAL_TRAINERS/);
+  });
 });
 
 describe('the guard against spending by mistake', () => {

@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import { servedModelId } from '../../domain/artifact.js';
 import type { DeploymentDescription, DeploymentReference } from '../../domain/deployment.js';
 import { NotSeenYet, PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
@@ -71,7 +72,7 @@ export function createDeploymentActivities({ providers, registry, admission }: D
         target: target.name,
         name: name.name,
         idempotencyToken: name.idempotencyToken,
-        modelId: version.modelId,
+        modelId: servedModelId(version),
         tags: ownershipTags({ ...author, model: spec.model, stage: 'deployment', bucket: spec.run.bucket }),
         settings: spec.deployment.settings,
       };

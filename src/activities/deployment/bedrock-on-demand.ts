@@ -39,6 +39,7 @@ const settingsSchema = z.strictObject({});
 export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemandOptions): DeploymentTarget {
   return {
     name: target,
+    serves: 'hosted',
     trialTarget: null,
 
     resolve: ({ baseModel, settings }) => ({

@@ -50,6 +50,7 @@ export function createBedrockProvisionedTarget({
 }: BedrockProvisionedOptions): DeploymentTarget {
   return {
     name: target,
+    serves: 'hosted',
     trialTarget: 'bedrock-on-demand',
 
     resolve({ baseModel, settings }) {

@@ -1,3 +1,4 @@
+import type { ModelFormat } from '../../domain/artifact.js';
 import type {
   DeploymentDescription,
   DeploymentReference,
@@ -11,6 +12,8 @@ import type { OwnedPage } from '../../domain/sweep.js';
  */
 export interface DeploymentTarget {
   readonly name: string;
+  /** What it can serve. */
+  readonly serves: ModelFormat;
   /**
    * The target on which a candidate is tried before it replaces a champion in place; null where trying costs
    * nothing by the hour and every version may keep a deployment of its own.

@@ -4,6 +4,7 @@ import type {
   DeploymentConfig,
   FineTunedModelsTable,
 } from '../../database/tables/fine-tuned-models.table.js';
+import type { Artifact } from '../../domain/artifact.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion, ModelVersionStatus } from '../../domain/model-version.js';
 import type { Author, Registry } from './registry.js';
@@ -111,6 +112,21 @@ export async function setStatus(
     .execute();
 }
 
+/** Remembers the file that a version's model was converted to. */
+export async function setArtifact(
+  database: Kysely<Database>,
+  model: string,
+  version: number,
+  artifact: Artifact,
+): Promise<void> {
+  await database
+    .updateTable('fine_tuned_models')
+    .set({ artifact: JSON.stringify(artifact), updated_at: sql`clock_timestamp()` })
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .execute();
+}
+
 /** Remembers where a version is served; null forgets it. */
 export async function setDeployment(
   transaction: Transaction<Database>,
@@ -143,6 +159,7 @@ function toModelVersion(row: Selectable<FineTunedModelsTable>): ModelVersion {
     datasetSha256: row.dataset_sha256,
     datasetManifestUri: row.dataset_manifest_uri,
     fingerprint: row.fingerprint,
+    artifact: row.artifact,
     status: row.status,
     verdict: row.verdict,
     reportUri: row.report_uri,

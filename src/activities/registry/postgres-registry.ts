@@ -10,6 +10,7 @@ import {
   insertNextVersion,
   listVersions,
   requireVersion,
+  setArtifact,
   setDeployment,
   setStatus,
 } from './model-version.repository.js';
@@ -28,6 +29,13 @@ export function createRegistry(database: Kysely<Database>): Registry {
       upsertTrainingJob(database, author, model, request, jobId, description),
 
     registerVersion: (author, version) => registerVersion(database, author, version),
+
+    recordArtifact: (author, model, version, artifact) =>
+      database.transaction().execute(async (transaction) => {
+        await lockChampion(transaction, author, model);
+        await requireVersion(transaction, model, version);
+        await setArtifact(transaction, model, version, artifact);
+      }),
 
     recordDeployment: (author, model, version, deployment) =>
       recordDeployment(database, author, model, version, deployment),

@@ -1,3 +1,4 @@
+import type { Artifact } from '../../domain/artifact.js';
 import type { DatasetManifest } from '../../domain/dataset.js';
 import type { DeploymentReference } from '../../domain/deployment.js';
 import type { Metrics, Verdict } from '../../domain/evaluation/evaluation.js';
@@ -36,9 +37,12 @@ export interface Registry {
     author: Author,
     version: Omit<
       ModelVersion,
-      'version' | 'status' | 'verdict' | 'reportUri' | 'deployment' | 'workflowId' | 'runId'
+      'version' | 'artifact' | 'status' | 'verdict' | 'reportUri' | 'deployment' | 'workflowId' | 'runId'
     >,
   ): Promise<ModelVersion>;
+
+  /** Natural key: model and version; a later artifact takes the place of the one before. */
+  recordArtifact(author: Author, model: string, version: number, artifact: Artifact): Promise<void>;
 
   /** Natural key: model, version and `deployment.deploymentId`; appends `deploy` to the history. */
   recordDeployment(

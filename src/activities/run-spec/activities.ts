@@ -32,6 +32,7 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
           training: { provider: version.provider, baseModel: version.baseModel },
           deployment:
             input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
+          ...(version.artifact && { conversion: { quantization: version.artifact.quantization } }),
           validation: input.validation,
           onRunning: input.onRunning,
           waiting: input.waiting,

@@ -21,7 +21,7 @@ export function origins(input: RunSpec, recipe: Recipe): Record<string, string> 
     'training.hyperparameters': 'provider',
     ...hyperparameters,
     'training.settings': given(input.training?.settings, 'provider'),
-    conversion: 'this target needs none',
+    conversion: given(input.conversion, 'provider and target'),
     'deployment.target': given(input.deployment?.target, ofRecipe),
     'deployment.settings': given(input.deployment?.settings, 'provider'),
     ...Object.fromEntries(

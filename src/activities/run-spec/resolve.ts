@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ModelFormat } from '../../domain/artifact.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { Recipe } from '../../domain/recipe.js';
 import {
@@ -38,11 +39,14 @@ export function resolveRunSpec(
 ): ResolvedRunSpec {
   const recipe = choose(dependencies.recipes, input.recipe, 'recipe');
   const { training, prices: trainingPrices } = resolveTraining(input, recipe, dependencies.providers);
+  const { providers } = dependencies;
+  const target = input.deployment?.target ?? usualTarget(recipe, training.provider, providers);
+  const conversion = resolveConversion(input, training.provider, target, providers);
   const { deployment, prices: servingPrices } = resolveDeployment(
     input,
-    recipe,
+    target,
     training.baseModel,
-    dependencies.providers,
+    providers,
   );
 
   return {
@@ -54,7 +58,7 @@ export function resolveRunSpec(
       validationShare: input.dataset?.validationShare ?? recipe.defaults.dataset.validationShare,
     },
     training,
-    conversion: null,
+    conversion,
     deployment,
     validation: resolveValidation(input, recipe),
     approval: input.approval ?? 'none',
@@ -78,7 +82,11 @@ function resolveTraining(input: RunSpec, recipe: Recipe, providers: Providers) {
   const provider = choose(providers.training, name, 'training.provider');
   const { hyperparameters, settings, epochs, usdPerThousandTokens } = provider.resolve({
     baseModel,
-    hyperparameters: { ...defaults.hyperparameters, ...input.training?.hyperparameters },
+    // A recipe's hyperparameters were found for the provider that it names.
+    hyperparameters: {
+      ...(name === defaults.provider && defaults.hyperparameters),
+      ...input.training?.hyperparameters,
+    },
     settings: input.training?.settings ?? {},
     records: null,
   });
@@ -92,8 +100,7 @@ function resolveTraining(input: RunSpec, recipe: Recipe, providers: Providers) {
   };
 }
 
-function resolveDeployment(input: RunSpec, recipe: Recipe, baseModel: string, providers: Providers) {
-  const target = input.deployment?.target ?? recipe.defaults.deployment.target;
+function resolveDeployment(input: RunSpec, target: string, baseModel: string, providers: Providers) {
   const { settings, usdPerHour, units, ...prices } = choose(
     providers.targets,
     target,
@@ -103,6 +110,55 @@ function resolveDeployment(input: RunSpec, recipe: Recipe, baseModel: string, pr
     deployment: { target, settings },
     prices: { ...prices, deploymentUsdPerHour: usdPerHour, deploymentUnits: units },
   };
+}
+
+/** The recipe's target, or the first that serves what the provider makes where that one cannot. */
+function usualTarget({ defaults }: Recipe, providerName: string, { training, targets }: Providers): string {
+  const { produces } = choose(training, providerName, 'training.provider');
+  const { target } = defaults.deployment;
+  const fitting = [...targets.values()].filter(({ serves }) => canServe(serves, produces));
+  return fitting.some(({ name }) => name === target) ? target : (fitting[0]?.name ?? target);
+}
+
+function canServe(serves: ModelFormat, produces: ModelFormat): boolean {
+  return serves === produces || isConvertible(produces, serves);
+}
+
+function isConvertible(from: ModelFormat, to: ModelFormat): boolean {
+  return from === 'adapter' && to === 'gguf';
+}
+
+const defaultQuantization = 'q8_0';
+
+/** What lies between what the provider makes and what the target serves. */
+function resolveConversion(
+  { conversion }: RunSpec,
+  providerName: string,
+  targetName: string,
+  { training, targets }: Providers,
+): ResolvedRunSpec['conversion'] {
+  const { produces } = choose(training, providerName, 'training.provider');
+  const { serves } = choose(targets, targetName, 'deployment.target');
+  if (isConvertible(produces, serves))
+    return { quantization: conversion?.quantization ?? defaultQuantization };
+  if (produces !== serves) {
+    const allowed = [...targets.values()]
+      .filter((target) => canServe(target.serves, produces))
+      .map(({ name }) => name);
+    throw new PermanentFailure(
+      'InvalidInput',
+      `InvalidInput: deployment.target: found "${targetName}", which cannot serve what training.provider "${providerName}" makes; allowed: ${allowed.join(', ') || 'none here'}. Give for instance "deployment": {"target": "${allowed[0] ?? '…'}"}.`,
+      [{ path: 'deployment.target', found: targetName, allowed }],
+    );
+  }
+  if (conversion) {
+    throw new PermanentFailure(
+      'InvalidInput',
+      `InvalidInput: conversion: found ${JSON.stringify(conversion)}; allowed: null, because "${targetName}" serves what "${providerName}" makes as it is. Leave it out.`,
+      [{ path: 'conversion', found: conversion, allowed: [null] }],
+    );
+  }
+  return null;
 }
 
 function resolveValidation(input: RunSpec, recipe: Recipe): ResolvedRunSpec['validation'] {

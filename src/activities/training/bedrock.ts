@@ -44,6 +44,7 @@ export function createBedrockTrainingProvider(options: BedrockTrainingOptions): 
   const { bedrock } = options;
   return {
     name,
+    produces: 'hosted',
     resolve: (input) => resolve(options, input),
     storageUsdPerHour: (baseModel) => options.prices.modelStorageUsdPerHour(baseModel),
     submit: (request, isCurrent) => submit(bedrock, request, isCurrent),

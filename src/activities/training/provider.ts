@@ -1,3 +1,4 @@
+import type { ModelFormat } from '../../domain/artifact.js';
 import type { OwnedPage } from '../../domain/sweep.js';
 import type {
   TrainingJobDescription,
@@ -14,6 +15,8 @@ import type {
  */
 export interface TrainingProvider {
   readonly name: string;
+  /** What a job leaves behind. */
+  readonly produces: ModelFormat;
 
   /**
    * Fills in and checks the provider's own settings before anything is bought: hyperparameters in the base

@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, type KnownProcess, processIdentity } from '../../activities/process-identity.js';
 import type { Home } from './home.js';
 import { signalGroup } from './managed-process.js';
-import { isAlive, type KnownProcess, processIdentity } from './process-identity.js';
 import { StackError } from './stack-error.js';
 import { readStackFile, removeStackFile } from './stack-file.js';
 

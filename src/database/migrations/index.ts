@@ -3,6 +3,7 @@ import { registryTables } from './0001-registry-tables.js';
 import { budgetTables } from './0002-budgets.js';
 import { deploymentUsage } from './0003-deployment-usage.js';
 import { admissionTickets } from './0004-admission-tickets.js';
+import { artifacts } from './0005-artifacts.js';
 
 /** Applied in order of name. A migration that has been released is never edited: add the next one. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002-budgets': budgetTables,
   '0003-deployment-usage': deploymentUsage,
   '0004-admission-tickets': admissionTickets,
+  '0005-artifacts': artifacts,
 };

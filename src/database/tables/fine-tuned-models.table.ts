@@ -1,4 +1,5 @@
 import type { Generated, JSONColumnType } from 'kysely';
+import type { Artifact } from '../../domain/artifact.js';
 import type { Verdict } from '../../domain/evaluation/evaluation.js';
 import type { ModelVersionStatus } from '../../domain/model-version.js';
 
@@ -17,6 +18,8 @@ export interface FineTunedModelsTable {
   dataset_sha256: string;
   dataset_manifest_uri: string;
   fingerprint: string;
+  /** Null while the model is not converted. */
+  artifact: JSONColumnType<Artifact | null, string | null, string | null>;
   status: ModelVersionStatus;
   verdict: Verdict | null;
   report_uri: string | null;

@@ -1,0 +1,197 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { PermanentFailure } from '../../../domain/failures.js';
+import type { ModelQuestion } from '../client.js';
+import { type LlamaEngine, type LoadedModel, type ModelToLoad, throwIfWithdrawn } from './engine.js';
+
+/** What is used of `node-llama-cpp`; it is no dependency of the project, so its own types are not there. */
+interface Library {
+  getLlama(options: Readonly<Record<string, unknown>>): Promise<Llama>;
+}
+
+interface Llama {
+  loadModel(options: { modelPath: string }): Promise<Model>;
+}
+
+type Token = number;
+
+interface Model {
+  readonly fileInfo: { readonly metadata: { readonly tokenizer?: { readonly chat_template?: string } } };
+  readonly trainContextSize: number;
+  readonly tokens: { readonly bosString: string | null; readonly eosString: string | null };
+  createContext(options: { contextSize: number; sequences: 1; threads: number }): Promise<Context>;
+  tokenize(text: string, specialTokens: boolean): Token[];
+  detokenize(tokens: readonly Token[], specialTokens: boolean, lastTokens?: readonly Token[]): string;
+  getTokenAttributes(token: Token): { readonly control: boolean };
+  dispose(): Promise<void>;
+}
+
+interface Context {
+  readonly contextSize: number;
+  getSequence(): Sequence;
+}
+
+interface Sequence {
+  clearHistory(): Promise<void>;
+  evaluate(tokens: Token[], options: { temperature: number; seed: number }): AsyncGenerator<Token>;
+  evaluateWithoutGeneratingNewTokens(tokens: Token[]): Promise<void>;
+}
+
+interface TemplateLibrary {
+  readonly Template: new (source: string) => Template;
+}
+
+interface Template {
+  render(variables: Readonly<Record<string, unknown>>): string;
+}
+
+interface Installation {
+  readonly llama: Llama;
+  readonly Template: TemplateLibrary['Template'];
+}
+
+/** Tokens of a prompt between two looks at whether its question was withdrawn. */
+const promptChunkTokens = 128;
+
+/** llama.cpp through node-llama-cpp, as `anneal setup local` installs it in `<home>/local/node`. */
+export function createNodeLlamaCppEngine({ home }: { readonly home: string }): LlamaEngine {
+  const folder = join(home, 'local', 'node');
+  let installation: Promise<Installation> | null = null;
+
+  return {
+    findMissing() {
+      const stamps = ['node', 'quantiser'].map((part) => join(home, 'local', part, '.anneal-installed.json'));
+      if (stamps.every((stamp) => existsSync(stamp))) return null;
+      return `node-llama-cpp is not installed in ${folder}; run \`anneal setup local\``;
+    },
+
+    async load(model) {
+      installation ??= open(folder);
+      const opened = await installation.catch((error: unknown) => {
+        installation = null;
+        throw error;
+      });
+      return load(opened, model);
+    },
+  };
+}
+
+async function open(folder: string): Promise<Installation> {
+  const importFrom = (name: string) =>
+    import(pathToFileURL(join(folder, 'node_modules', name, 'dist', 'index.js')).href);
+  const { getLlama } = (await importFrom('node-llama-cpp')) as Library;
+  const { Template } = (await importFrom('@huggingface/jinja')) as TemplateLibrary;
+  const isApple = process.platform === 'darwin' && process.arch === 'arm64';
+  const llama = await getLlama({
+    gpu: isApple ? 'metal' : false,
+    // Neither a compiler nor a download starts inside a worker.
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    logLevel: 'error',
+    // Each context says for itself how many threads it takes.
+    maxThreads: 0,
+  });
+  return { llama, Template };
+}
+
+async function load(
+  { llama, Template }: Installation,
+  { path, contextTokens, threads }: ModelToLoad,
+): Promise<LoadedModel> {
+  const model = await llama.loadModel({ modelPath: path });
+  try {
+    const source = model.fileInfo.metadata.tokenizer?.chat_template;
+    if (!source) throw refused(`${path} carries no chat template. Convert the model again`);
+    const template = new Template(source);
+    const contextSize = Math.min(contextTokens, model.trainContextSize);
+    const context = await model.createContext({ contextSize, sequences: 1, threads });
+    const sequence = context.getSequence();
+    return {
+      answer: (question, signal) =>
+        answer(model, sequence, context.contextSize, toPrompt(model, template, question), question, signal),
+      dispose: () => model.dispose(),
+    };
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
+
+/**
+ * The tokens that training saw: the file's own template decides about every one, the first of all included.
+ * Throws `ProviderRejected` where a text would end its turn by itself.
+ */
+function toPrompt(
+  model: Model,
+  template: Template,
+  { system, turns }: Pick<ModelQuestion, 'system' | 'turns'>,
+) {
+  const messages = [
+    ...(system === null ? [] : [{ role: 'system', content: system }]),
+    ...turns.map(({ role, text }) => ({ role, content: text })),
+  ];
+  for (const { role, content } of messages) {
+    const control = model.tokenize(content, true).find((token) => model.getTokenAttributes(token).control);
+    if (control === undefined) continue;
+    const said = JSON.stringify(model.detokenize([control], true));
+    throw refused(`the text of the ${role} holds ${said}, which this model takes for a control token`);
+  }
+  try {
+    const text = template.render({
+      messages,
+      add_generation_prompt: true,
+      bos_token: model.tokens.bosString ?? '',
+      eos_token: model.tokens.eosString ?? '',
+    });
+    return model.tokenize(text, true);
+  } catch (error) {
+    throw refused(`the model's chat template does not take these turns: ${(error as Error).message}`);
+  }
+}
+
+async function answer(
+  model: Model,
+  sequence: Sequence,
+  contextTokens: number,
+  prompt: Token[],
+  { maxTokens, temperature }: Pick<ModelQuestion, 'maxTokens' | 'temperature'>,
+  signal: AbortSignal | undefined,
+) {
+  const room = contextTokens - prompt.length;
+  if (room <= 0) {
+    throw refused(
+      `the prompt has ${prompt.length} tokens; allowed: fewer than ${contextTokens}, the deployment's contextTokens`,
+    );
+  }
+  // What an earlier question has left could change the last digits, and with them the answer.
+  await sequence.clearHistory();
+  const last = prompt.length - 1;
+  for (let start = 0; start < last; start += promptChunkTokens) {
+    throwIfWithdrawn(signal);
+    const chunk = prompt.slice(start, Math.min(start + promptChunkTokens, last));
+    await sequence.evaluateWithoutGeneratingNewTokens(chunk);
+  }
+  const tokens: Token[] = [];
+  const limit = Math.min(maxTokens, room);
+  // The library takes the time for a seed: questions of the same moment would all get one answer.
+  const options = { temperature, seed: randomInt(2 ** 32) };
+  // Ends by itself where the model ends its turn.
+  for await (const token of sequence.evaluate(prompt.slice(last), options)) {
+    throwIfWithdrawn(signal);
+    tokens.push(token);
+    if (tokens.length >= limit) break;
+  }
+  return {
+    text: model.detokenize(tokens, false, prompt.slice(-8)),
+    stopReason: tokens.length >= limit ? 'max_tokens' : 'end_turn',
+    inputTokens: prompt.length,
+    outputTokens: tokens.length,
+  };
+}
+
+function refused(reason: string): PermanentFailure {
+  return new PermanentFailure('ProviderRejected', `ProviderRejected: ${reason}.`);
+}

@@ -1,0 +1,82 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { formatElapsed } from '../../../domain/waiting.js';
+
+/** One line of `events.jsonl`, as the trainer writes it; fields that nobody here reads are left out. */
+export type TrainerEvent =
+  | { readonly event: 'start'; readonly steps: number; readonly device: string; readonly at: string }
+  | {
+      readonly event: 'step';
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      readonly trainingLoss: number | null;
+      readonly tokensPerSecond: number | null;
+      readonly etaSeconds: number | null;
+    }
+  | { readonly event: 'validation'; readonly step: number; readonly validationLoss: number | null };
+
+/** What the events so far add up to. */
+export interface TrainingProgress {
+  /** ISO-8601; when the first trainer began. */
+  readonly startedAt: string | null;
+  readonly device: string | null;
+  readonly step: Extract<TrainerEvent, { event: 'step' }> | null;
+  readonly validationLoss: number | null;
+}
+
+/** Reads `events.jsonl`. A line that a killed trainer has torn is passed over; no file is no events. */
+export async function readProgress(jobPath: string): Promise<TrainingProgress> {
+  let progress: TrainingProgress = { startedAt: null, device: null, step: null, validationLoss: null };
+  const file = createReadStream(join(jobPath, 'events.jsonl'));
+  try {
+    for await (const line of createInterface({ input: file })) {
+      const event = parseEvent(line);
+      if (event) progress = add(progress, event);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return progress;
+}
+
+/** For people: `step 42 of 120, epoch 1.4 of 4, loss 0.83, 310 tokens/s, 4 min left`. */
+export function describeStep(
+  { step, steps, epoch, trainingLoss, tokensPerSecond, etaSeconds }: NonNullable<TrainingProgress['step']>,
+  epochs: string,
+): string {
+  const parts = [
+    `step ${step} of ${steps}`,
+    `epoch ${Number(epoch.toFixed(1))} of ${epochs}`,
+    isNumber(trainingLoss) && `loss ${trainingLoss.toPrecision(2)}`,
+    isNumber(tokensPerSecond) && `${Math.round(tokensPerSecond)} tokens/s`,
+    isNumber(etaSeconds) && `${formatElapsed(etaSeconds * 1000)} left`,
+  ];
+  return parts.filter((part) => part !== false).join(', ');
+}
+
+function add(progress: TrainingProgress, event: TrainerEvent): TrainingProgress {
+  switch (event.event) {
+    case 'start':
+      return { ...progress, startedAt: progress.startedAt ?? event.at, device: event.device };
+    case 'step':
+      return { ...progress, step: event };
+    case 'validation':
+      return { ...progress, validationLoss: isNumber(event.validationLoss) ? event.validationLoss : null };
+    default:
+      return progress;
+  }
+}
+
+function parseEvent(line: string): TrainerEvent | null {
+  try {
+    return JSON.parse(line) as TrainerEvent;
+  } catch {
+    return null;
+  }
+}
+
+function isNumber(value: number | null | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
