@@ -15,8 +15,15 @@ export interface TestServers extends Addresses {
   close(): Promise<void>;
 }
 
-/** The server wakes for timers and retries up to a second late unless told otherwise. */
-const promptTimers = ['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="100ms"'];
+/**
+ * The server wakes for timers and retries up to a second late unless told otherwise; and it looks for due ones twenty
+ * times a second at most, for all tests together, and by itself every five minutes only.
+ */
+const promptTimers = [
+  'history.timerProcessorMaxTimeShift="100ms"',
+  'history.timerProcessorMaxPollRPS=500',
+  'history.timerProcessorMaxPollInterval="10s"',
+].flatMap((value) => ['--dynamic-config-value', value]);
 
 const graceMs = { temporal: 3_000, postgres: 5_000 };
 
