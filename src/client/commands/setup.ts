@@ -12,9 +12,9 @@ interface Options {
 }
 
 export function setupCommand(directory: string): Command {
-  const setup = new Command('setup').description(
-    'Installs what only some need; "anneal setup local" to train here.',
-  );
+  const setup = new Command('setup')
+    .description('Installs what only some need; "anneal setup local" to train here.')
+    .addHelpText('after', '\nExamples:\n  anneal setup local\n  anneal setup local --help');
   setup
     .command('local')
     .description('Installs the tools and the base model that train, convert and quantise on this machine.')
