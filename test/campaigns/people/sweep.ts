@@ -23,7 +23,9 @@ export async function afterTerminateAll(campaign: Campaign, row: string, staged:
       { delete: true, graceMinutes: 0 },
       `sweep-orphans/${model}/${randomBytes(4).toString('hex')}`,
     );
-    for (const [name, count] of Object.entries(counts)) campaign.tally.add(row, name, count);
+    for (const name of ['deleted', 'leasedAgain', 'corrected'] as const) {
+      campaign.tally.add(row, `sweep: ${name}`, counts[name]);
+    }
   }
   const stragglers = await lane.settle(model);
   const orphans = await orphansOf(staged);
