@@ -1,11 +1,7 @@
+import { type HyperparameterRange, resolveInRanges } from '../domain/hyperparameters.js';
 import { didYouMean, type InputProblem } from '../domain/parse-input.js';
 
-interface HyperparameterRange {
-  readonly min: number;
-  readonly max: number;
-  readonly integer: boolean;
-  /** Null where the default depends on the dataset. */
-  readonly default: number | null;
+interface NovaRange extends HyperparameterRange {
   /** Bedrock has no such setting: the one value it trains with is accepted, and left out of the request. */
   readonly isImplied?: true;
 }
@@ -13,7 +9,7 @@ interface HyperparameterRange {
 /** What Bedrock lets people set, and takes, when it fine-tunes one base model. */
 export interface TrainableModel {
   readonly id: string;
-  readonly hyperparameters: Readonly<Record<string, HyperparameterRange>>;
+  readonly hyperparameters: Readonly<Record<string, NovaRange>>;
   /** One warm-up step for so many training records. */
   readonly recordsPerWarmupStep: number;
   readonly records: { readonly min: number; readonly max: number };
@@ -68,23 +64,12 @@ export function resolveHyperparameters(
   given: Readonly<Record<string, string | number>>,
   records: number | null,
 ): { readonly values: Record<string, string>; readonly problems: readonly InputProblem[] } {
-  const names = Object.keys(model.hyperparameters);
-  const problems: InputProblem[] = Object.keys(given)
-    .filter((name) => !names.includes(name))
-    .map((name) => ({
-      path: `training.hyperparameters.${name}`,
-      found: 'an unknown hyperparameter',
-      allowed: names.join(', '),
-      hint: didYouMean(name, names),
-    }));
-  const values: Record<string, string> = {};
-  for (const [name, range] of Object.entries(model.hyperparameters)) {
-    const value = given[name] ?? range.default ?? warmupSteps(model, range, records);
-    if (value === null) continue;
-    const problem = checkRange(name, range, value);
-    if (problem) problems.push(problem);
-    if (!range.isImplied) values[name] = String(Number(value));
-  }
+  const ranges = model.hyperparameters;
+  const resolved = resolveInRanges(ranges, given, (range) => warmupSteps(model, range, records));
+  const { problems } = resolved;
+  const values = Object.fromEntries(
+    Object.entries(resolved.values).filter(([name]) => !ranges[name]?.isImplied),
+  );
   return { values, problems };
 }
 
@@ -101,27 +86,7 @@ export function checkRecords(model: TrainableModel, records: number): InputProbl
 }
 
 /** AWS's rule of thumb, rounded half up and kept within the allowed range. */
-function warmupSteps(
-  model: TrainableModel,
-  { min, max }: HyperparameterRange,
-  records: number | null,
-): number | null {
+function warmupSteps(model: TrainableModel, { min, max }: NovaRange, records: number | null): number | null {
   if (records === null) return null;
   return Math.min(max, Math.max(min, Math.round(records / model.recordsPerWarmupStep)));
-}
-
-function checkRange(
-  name: string,
-  { min, max, integer }: HyperparameterRange,
-  value: string | number,
-): InputProblem | null {
-  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
-  if (number >= min && number <= max && (!integer || Number.isInteger(number))) return null;
-  const range = min === max ? `${min} only` : `${min} to ${max}`;
-  return {
-    path: `training.hyperparameters.${name}`,
-    found: JSON.stringify(value),
-    allowed: integer && min !== max ? `whole numbers from ${range}` : range,
-    hint: null,
-  };
 }

@@ -1,14 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { didYouMean, type InputProblem, parseInput } from '../../../domain/parse-input.js';
-
-interface Range {
-  readonly min: number;
-  readonly max: number;
-  readonly integer: boolean;
-  /** Null where a job without it has no such limit. */
-  readonly default: number | null;
-}
+import { type HyperparameterRange, resolveInRanges } from '../../../domain/hyperparameters.js';
+import { type InputProblem, parseInput } from '../../../domain/parse-input.js';
 
 /** What people may set of a LoRA training. */
 export const hyperparameterRanges = {
@@ -19,14 +12,14 @@ export const hyperparameterRanges = {
   /** The adapter's weight is alpha ÷ rank; far above 2 a training tends to diverge. */
   alpha: { min: 1, max: 512, integer: false, default: 32 },
   dropout: { min: 0, max: 0.5, integer: false, default: 0.05 },
-  /** Tokens; what is longer is cut. */
+  /** Tokens; a run with a longer record fails and says what would do. */
   maximumSequenceLength: { min: 64, max: 32_768, integer: true, default: 1024 },
   /** Ends the training early, whatever the epochs. */
   maximumSteps: { min: 1, max: 1_000_000, integer: true, default: null },
   /** Steps between two checkpoints: what a crash may cost. */
   checkpointSteps: { min: 1, max: 100_000, integer: true, default: 25 },
   seed: { min: 0, max: 2_147_483_647, integer: true, default: 1 },
-} as const satisfies Record<string, Range>;
+} as const satisfies Record<string, HyperparameterRange>;
 
 type Hyperparameter = keyof typeof hyperparameterRanges;
 
@@ -42,28 +35,10 @@ const settingsSchema = z.strictObject({
 export type LocalTrainingSettings = z.infer<typeof settingsSchema>;
 
 /** Completes and checks hyperparameters. Values come back as plain decimal strings. */
-export function resolveHyperparameters(given: Readonly<Record<string, string | number>>): {
-  readonly values: Record<string, string>;
-  readonly problems: readonly InputProblem[];
-} {
-  const names = Object.keys(hyperparameterRanges);
-  const problems: InputProblem[] = Object.keys(given)
-    .filter((name) => !names.includes(name))
-    .map((name) => ({
-      path: `training.hyperparameters.${name}`,
-      found: 'an unknown hyperparameter',
-      allowed: names.join(', '),
-      hint: didYouMean(name, names),
-    }));
-  const values: Record<string, string> = {};
-  for (const [name, range] of Object.entries<Range>(hyperparameterRanges)) {
-    const value = given[name] ?? range.default;
-    if (value === null) continue;
-    const problem = checkRange(name, range, value);
-    if (problem) problems.push(problem);
-    values[name] = String(Number(value));
-  }
-  return { values, problems };
+export function resolveHyperparameters(
+  given: Readonly<Record<string, string | number>>,
+): ReturnType<typeof resolveInRanges> {
+  return resolveInRanges(hyperparameterRanges, given);
 }
 
 /** As the trainer takes them: numbers, and null where there is no limit. */
@@ -94,15 +69,4 @@ export function parseLocalSettings(given: Readonly<Record<string, unknown>>): {
 /** Threads of one trainer where so many train at once. */
 export function threadsOf({ threads }: LocalTrainingSettings, trainers: number): number {
   return threads ?? Math.max(1, Math.floor(availableParallelism() / trainers));
-}
-
-function checkRange(name: string, { min, max, integer }: Range, value: string | number): InputProblem | null {
-  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
-  if (number >= min && number <= max && (!integer || Number.isInteger(number))) return null;
-  return {
-    path: `training.hyperparameters.${name}`,
-    found: JSON.stringify(value),
-    allowed: `${integer ? 'whole numbers from ' : ''}${min} to ${max}`,
-    hint: null,
-  };
 }
