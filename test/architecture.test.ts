@@ -29,7 +29,7 @@ const allowed: Record<string, { values: RegExp; types?: RegExp }> = {
       /^(node:|@temporalio\/(activity|client|common)$|@aws-sdk\/|@smithy\/|zod$|kysely$|p-map$|simple-statistics$|src\/(aws|database)\/|src\/workflows\/messages\.ts$)/,
   },
   'src/aws/': { values: /^(node:|@aws-sdk\/|@smithy\/|zod$)/ },
-  'src/database/': { values: /^(node:|kysely$|pg$)/ },
+  'src/database/': { values: /^(node:|kysely$|pg$|rate-limiter-flexible$)/ },
   'src/sandbox/': {
     values: /^(node:|commander$|zod$)/,
     types: /^@aws-sdk\/client-/,

@@ -2,12 +2,15 @@ import { BedrockClient } from '@aws-sdk/client-bedrock';
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { S3Client } from '@aws-sdk/client-s3';
 import { STSClient } from '@aws-sdk/client-sts';
+import { type CallLimit, limitCalls } from './call-limit.js';
 
 export interface AwsSettings {
   readonly cloud: 'sandbox' | 'aws';
   /** Required by the sandbox, refused by AWS. */
   readonly endpoint: string | null;
   readonly region: string;
+  /** What the control plane may be asked, counted with everybody else; without it there is no limit of ours. */
+  readonly callLimit?: CallLimit;
 }
 
 export interface AwsClients {
@@ -35,7 +38,7 @@ const inferenceTimeoutMs = 120_000;
  * credentials are made up, so that nothing of it can reach AWS. With `aws` no endpoint is set: the SDK's own
  * chain decides, including private endpoints that the environment names.
  */
-export function createAwsClients({ cloud, endpoint, region }: AwsSettings): AwsClients {
+export function createAwsClients({ cloud, endpoint, region, callLimit }: AwsSettings): AwsClients {
   if (cloud === 'sandbox' && !endpoint) {
     throw new Error('The sandbox needs an endpoint; a missing endpoint never means AWS');
   }
@@ -56,6 +59,7 @@ export function createAwsClients({ cloud, endpoint, region }: AwsSettings): AwsC
     throwOnRequestTimeout: true,
   });
   const bedrock = new BedrockClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
+  if (callLimit) bedrock.middlewareStack.use(limitCalls(callLimit));
   const sts = new STSClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
   const s3 = new S3Client({
     ...shared,

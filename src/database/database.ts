@@ -33,8 +33,8 @@ const connectionTimeoutMs = 10_000;
 /** No statement of the registry takes long; one that does is stuck behind a lock and may be tried again. */
 const statementTimeoutMs = 30_000;
 
-/** Opens a pool of connections, lazily; end it with `destroy()`. */
-export function createDatabase(databaseUrl: string): Kysely<Database> {
+/** A pool of connections, opened lazily. */
+export function createPool(databaseUrl: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: poolLimit,
@@ -46,5 +46,10 @@ export function createDatabase(databaseUrl: string): Kysely<Database> {
   pool.on('error', () => {});
   // Nor is one that is cut between two statements of a transaction: the next statement fails and says so.
   pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+/** The tables; `destroy()` ends the pool, too. */
+export function createDatabase(databaseUrl: string, pool = createPool(databaseUrl)): Kysely<Database> {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }

@@ -32,7 +32,8 @@ import { createDeploymentUsage } from '../activities/usage/postgres-deployment-u
 import { assertAccount } from '../aws/account.js';
 import { type AwsClients, createAwsClients } from '../aws/clients.js';
 import { loadPrices } from '../aws/prices.js';
-import { createDatabase } from '../database/database.js';
+import { createCallLimit } from '../database/call-limit.js';
+import { createDatabase, createPool } from '../database/database.js';
 import type { Recipe } from '../domain/recipe.js';
 import type { Waiting } from '../domain/waiting.js';
 import { loadRecipes } from '../recipes/registry.js';
@@ -71,13 +72,19 @@ const trainingDirectory = fileURLToPath(new URL('../../training', import.meta.ur
 
 /** Constructs every client; with `cloud: aws` only after the caller's account was found to be the named one. */
 export async function createDependencies(config: Config): Promise<Dependencies> {
+  const pool = createPool(config.databaseUrl);
   const clients = createAwsClients({
     cloud: config.cloud,
     endpoint: config.awsEndpoint,
     region: config.awsRegion,
+    callLimit: createCallLimit({
+      pool,
+      account: `${config.awsAccount ?? config.cloud}/${config.awsRegion}`,
+      callsPerSecond: config.callsPerSecond,
+    }),
   });
   if (config.cloud === 'aws') await assertAccount(clients, config.awsAccount ?? '');
-  const database = createDatabase(config.databaseUrl);
+  const database = createDatabase(config.databaseUrl, pool);
   const objects = createS3ObjectStore({ s3: clients.s3, bucket: config.bucket });
   if (config.cloud === 'sandbox') await objects.ensureBucket();
   const providers = createProviders(config, clients, objects);

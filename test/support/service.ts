@@ -92,6 +92,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
     ANNEAL_AWS_ENDPOINT: sandbox.endpoint,
     DATABASE_URL: databaseUrl,
     ANNEAL_TASK_QUEUE: taskQueue,
+    ANNEAL_CALLS_PER_SECOND: '200',
     ANNEAL_LEASE_WATCH_SECONDS: '1',
     ANNEAL_LEASE_LOOK_AGAIN_SECONDS: '3',
     ANNEAL_WAITING_SECONDS: `${poll},${poll},${poll}`,
