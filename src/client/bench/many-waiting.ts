@@ -162,6 +162,8 @@ async function startWorker(
       ANNEAL_CLOUD: 'sandbox',
       ANNEAL_AWS_ENDPOINT: awsEndpoint ?? '',
       DATABASE_URL: databaseUrl,
+      // More than so many looks need: measured is the wait, not the limit.
+      ANNEAL_CALLS_PER_SECOND: '1000',
     },
   });
   await nextMessage<LongWaitState>(worker, signal);

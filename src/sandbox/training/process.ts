@@ -16,7 +16,7 @@ export interface TrainingTask {
   readonly seed: number;
 }
 
-/** What it tells while it works, in this order. */
+/** What it tells while it works, in this order; `finished` also after a dataset that it cannot use. */
 export type TrainingMessage =
   | {
       readonly type: 'checked';
@@ -24,13 +24,14 @@ export type TrainingMessage =
       readonly records: number;
       readonly tokens: number;
     }
-  | { readonly type: 'trained'; readonly digest: string; readonly metrics: readonly EpochLoss[] };
+  | { readonly type: 'trained'; readonly digest: string; readonly metrics: readonly EpochLoss[] }
+  | { readonly type: 'finished' };
 
 // A process of its own: learning takes all of one core for seconds, and the sandbox must keep answering.
 process.on('disconnect', () => process.exit(1));
 process.on('message', (task: TrainingTask) => {
   run(task).then(
-    () => process.disconnect(),
+    () => send({ type: 'finished' }),
     (error: unknown) => {
       console.error(error);
       process.exit(1);

@@ -8,15 +8,16 @@ import type { World } from '../world.js';
 import type { TrainingMessage, TrainingTask } from './process.js';
 
 /**
- * Runs the learners of unfinished jobs, one at a time, each in a process of its own, and records what they
- * find. A job whose learner was cut off by the sandbox's own end is learned again from the start.
+ * Has the jobs that are unfinished learned, one at a time, in a process that is kept for the next one, and
+ * records what it finds. A job whose learner was cut off by the sandbox's own end is learned again from the start.
  *
  * The learner starts when the job is created, not when its clock reaches training: nobody can see the
  * difference, and no timer has to follow a clock whose pace can change.
  */
 export class TrainingQueue {
   readonly #waiting: JobRecord[] = [];
-  #running: { readonly child: ChildProcess; readonly jobArn: string } | null = null;
+  #learner: Learner | null = null;
+  #running: JobRecord | null = null;
   #isClosed = false;
 
   constructor(private readonly world: World) {
@@ -31,12 +32,19 @@ export class TrainingQueue {
 
   /** Ends the learner of a job that was stopped; nobody will ask for what it learns. */
   stop(jobArn: string): void {
-    if (this.#running?.jobArn === jobArn) this.#running.child.kill('SIGKILL');
+    if (this.#running?.arn !== jobArn) return;
+    this.#endLearner();
+    this.#finish();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#running?.child.kill('SIGKILL');
+    this.#endLearner();
+  }
+
+  #endLearner(): void {
+    this.#learner?.process.kill('SIGKILL');
+    this.#learner = null;
   }
 
   #next(): void {
@@ -49,28 +57,42 @@ export class TrainingQueue {
   }
 
   #run(job: JobRecord): void {
-    const child = forkLearner();
-    this.#running = { child, jobArn: job.arn };
-    let complaint = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      complaint = (complaint + chunk.toString()).slice(-500);
+    this.#running = job;
+    this.#learner ??= this.#startLearner();
+    // One that has just died is heard of by its exit.
+    this.#learner.process.send(this.#task(job), () => {});
+  }
+
+  #startLearner(): Learner {
+    const learner: Learner = { process: forkLearner(), complaint: '' };
+    learner.process.stderr?.on('data', (chunk: Buffer) => {
+      learner.complaint = (learner.complaint + chunk.toString()).slice(-500);
     });
-    child.on('message', (message: TrainingMessage) => {
-      if (!this.#isClosed) this.#record(job, message);
+    learner.process.on('message', (message: TrainingMessage) => {
+      if (this.#learner !== learner || !this.#running) return;
+      if (message.type === 'finished') this.#finish();
+      else this.#record(this.#running, message);
     });
-    child.on('exit', () => {
-      this.#running = null;
-      if (!this.#isClosed && needsLearner(job)) {
-        const message = `Internal error while training: ${complaint.trim() || 'the learner ended early'}`;
+    learner.process.on('exit', () => {
+      if (this.#learner !== learner) return;
+      this.#learner = null;
+      const job = this.#running;
+      if (job && needsLearner(job)) {
+        const message = `Internal error while training: ${learner.complaint.trim() || 'the learner ended early'}`;
         const at = this.world.now();
         this.world.record({ type: 'job.learnerFailed', at, arn: job.arn, message: message.slice(0, 2048) });
       }
-      this.#next();
+      this.#finish();
     });
-    child.send(this.#task(job));
+    return learner;
   }
 
-  #record(job: JobRecord, message: TrainingMessage): void {
+  #finish(): void {
+    this.#running = null;
+    this.#next();
+  }
+
+  #record(job: JobRecord, message: Exclude<TrainingMessage, { type: 'finished' }>): void {
     const { arn } = job;
     const at = this.world.now();
     if (message.type === 'checked') {
@@ -117,6 +139,12 @@ export class TrainingQueue {
       seed: createHash('sha256').update(JSON.stringify(job.hyperParameters)).digest().readUInt32BE(0),
     };
   }
+}
+
+interface Learner {
+  readonly process: ChildProcess;
+  /** The end of what it wrote to its standard error. */
+  complaint: string;
 }
 
 const hourMs = 3_600_000;
