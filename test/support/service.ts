@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { AwsClients } from '../../src/aws/clients.js';
 import type { RunResult, RunStatus } from '../../src/domain/run-state.js';
 import type {
@@ -13,12 +13,13 @@ import type {
 } from '../../src/sandbox/admin.js';
 import type { SettingsOverride } from '../../src/sandbox/settings.js';
 import { loadConfig } from '../../src/workers/config.js';
-import { connectTemporal, createDependencies, type Dependencies } from '../../src/workers/dependencies.js';
+import { createDependencies, type Dependencies } from '../../src/workers/dependencies.js';
 import { createWorker } from '../../src/workers/worker.js';
 import { statusQuery, type WorkflowType } from '../../src/workflows/messages.js';
 import { type Addresses, providedAddresses, vitest } from './addresses.js';
 import { createTestDatabase } from './postgres.js';
 import { hourInASecond, startTestSandbox } from './sandbox.js';
+import { shareConnections } from './shared-connections.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 // Whole lifecycles, several side by side: seconds on a free machine, minutes on a crowded one.
@@ -101,7 +102,8 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   const dependencies = await createDependencies(loadConfig(environment));
   const stopWorker =
     options.worker === false ? async () => {} : await runWorker(dependencies, taskQueue, addresses);
-  const client = await connectTemporal(addresses.temporalAddress, 'default');
+  const shared = await shareConnections(addresses.temporalAddress);
+  const { client } = shared;
   return {
     client,
     dependencies,
@@ -116,7 +118,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
     ...cloud(sandbox.endpoint),
     stop: async () => {
       await stopWorker();
-      await client.connection.close();
+      await shared.release();
       await dependencies.close();
       await sandbox.close();
       await drop();
@@ -130,7 +132,7 @@ export async function runWorker(
   taskQueue: string,
   addresses: Addresses = providedAddresses(),
 ): Promise<() => Promise<void>> {
-  const connection = await NativeConnection.connect({ address: addresses.temporalAddress });
+  const { connection, release } = await shareConnections(addresses.temporalAddress);
   const worker = await createWorker(dependencies, {
     connection,
     namespace: 'default',
@@ -140,7 +142,7 @@ export async function runWorker(
   const running = worker.run();
   return async () => {
     await shutDown(worker, running);
-    await connection.close();
+    await release();
   };
 }
 
