@@ -4,6 +4,7 @@ import { budgetTables } from './0002-budgets.js';
 import { deploymentUsage } from './0003-deployment-usage.js';
 import { admissionTickets } from './0004-admission-tickets.js';
 import { artifacts } from './0005-artifacts.js';
+import { parityChecks } from './0006-parity-checks.js';
 
 /** Applied in order of name. A migration that has been released is never edited: add the next one. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003-deployment-usage': deploymentUsage,
   '0004-admission-tickets': admissionTickets,
   '0005-artifacts': artifacts,
+  '0006-parity-checks': parityChecks,
 };
