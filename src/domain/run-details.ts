@@ -1,4 +1,5 @@
 import { formatUsd, totalUsd } from './money.js';
+import { parityCells, parityHead } from './parity.js';
 import { nextCommand, type RunState, type StageStatus } from './run-state.js';
 
 const marks: Readonly<Record<StageStatus, string>> = {
@@ -25,6 +26,7 @@ export function renderDetails(state: RunState): string {
     job(state),
     deployment(state),
     money(state),
+    parity(state),
     gates(state),
     billing(state),
     undone(state),
@@ -98,6 +100,18 @@ function gates(state: RunState): string | null {
     '| Metric | Value | Threshold | |',
     '|---|---|---|---|',
     ...rows,
+  ].join('\n');
+}
+
+function parity(state: RunState): string | null {
+  if (state.parity.length === 0) return null;
+  return [
+    '**Parity** with the trained model',
+    '',
+    row(...parityHead),
+    `|${parityHead.map(() => '---|').join('')}`,
+    ...state.parity.map((each) => row(...parityCells(each))),
+    ...state.parity.flatMap(({ findings }) => ['', ...findings.map((finding) => `- ${finding.replaceAll('\n', ' ').slice(0, 600)}`)]),
   ].join('\n');
 }
 

@@ -1,7 +1,9 @@
 import { cancellationSignal } from '@temporalio/activity';
+import type { Artifact } from '../../domain/artifact.js';
 import type { DeploymentReference } from '../../domain/deployment.js';
 import type { EvaluationCase, Verdict } from '../../domain/evaluation/evaluation.js';
 import { PermanentFailure } from '../../domain/failures.js';
+import { canonicalJson } from '../../domain/json.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { validationPrefix } from '../../domain/names.js';
 import {
@@ -18,6 +20,7 @@ import {
 import type { Recipe } from '../../domain/recipe.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import type { ObjectStore } from '../dataset/object-store.js';
+import type { InferenceClient } from '../inference/client.js';
 import { choose, type Providers } from '../providers.js';
 import type { Author, Registry } from '../registry/registry.js';
 import { heldOutRecords, loadManifest } from '../validation/held-out.js';
@@ -93,19 +96,22 @@ async function measureFiles(
   }
   const recipe = choose(recipes, spec.recipe, 'recipe');
   const questions = await goldenQuestions(objects, recipe, spec, version, conversion.parity.prompts);
-  const { reference, files } = await parity.measure(
-    {
-      modelId,
-      modelName,
-      baseModel,
-      artifact,
-      compare: conversion.compare,
-      prompts: questions.map(({ id, system, turns }) => ({ id, system, turns })),
-      answerTokens: conversion.parity.answerTokens,
-    },
-    report,
-    cancellationSignal(),
-  );
+  const known = await findMeasured(objects, artifact, conversion, questions);
+  const measure = () =>
+    parity.measure(
+      {
+        modelId,
+        modelName,
+        baseModel,
+        artifact,
+        compare: conversion.compare,
+        prompts: questions.map(({ id, system, turns }) => ({ id, system, turns })),
+        answerTokens: conversion.parity.answerTokens,
+      },
+      report,
+      cancellationSignal(),
+    );
+  const { reference, files } = known ?? (await measure());
   const rows = rowsOf(recipe, questions, reference, files, conversion);
   const stored: StoredParity = {
     schema: 'parity/v1',
@@ -121,6 +127,28 @@ async function measureFiles(
   };
   await objects.put(parityUri(artifact.uri), `${JSON.stringify(stored)}\n`, 'application/json');
   return keep(dependencies, spec, author, stored, 'files');
+}
+
+/** What was measured of this very file with these questions before; the rows are judged anew. */
+async function findMeasured(
+  objects: ObjectStore,
+  artifact: Artifact,
+  { compare, parity }: NonNullable<ResolvedRunSpec['conversion']>,
+  questions: readonly EvaluationCase[],
+): Promise<StoredParity | null> {
+  const stored = await readStored(objects, artifact);
+  if (stored === null || stored.plan.answerTokens !== parity.answerTokens) return null;
+  const formats = stored.files.map(({ format }) => format);
+  if (!compare.every((format) => formats.includes(format))) return null;
+  return canonicalJson(stored.questions) === canonicalJson(questions) ? stored : null;
+}
+
+/** Null where the file was never measured, or another one was. */
+async function readStored(objects: ObjectStore, { uri, sha256 }: Artifact): Promise<StoredParity | null> {
+  const text = await objects.getText(parityUri(uri));
+  if (text === null) return null;
+  const stored = JSON.parse(text) as StoredParity;
+  return stored.artifactSha256 === sha256 ? stored : null;
 }
 
 function rowsOf(
@@ -159,44 +187,37 @@ async function measureServed(
 ): Promise<MeasuredParity | null> {
   const { recipes, objects, providers } = dependencies;
   const { artifact } = version;
-  const text = artifact && (await objects.getText(parityUri(artifact.uri)));
-  if (!text) return null;
-  const stored = JSON.parse(text) as StoredParity;
-  const [file] = stored.files;
-  if (stored.artifactSha256 !== artifact.sha256 || !file) return null;
+  const stored = artifact && (await readStored(objects, artifact));
+  const [file] = stored?.files ?? [];
+  if (!stored || !file) return null;
   const recipe = choose(recipes, spec.recipe, 'recipe');
   const client = choose(providers.inference, deployment.target, 'deployment.target');
-  const answers: ServedAnswer[] = [];
-  let problem: string | null = null;
-  for (const { id, system, turns } of stored.questions) {
-    const question = {
-      modelId: deployment.deploymentId,
-      system,
-      turns,
-      maxTokens: stored.plan.answerTokens,
-      temperature: 0,
-    };
-    try {
-      const answer = await client.ask(question, cancellationSignal());
-      answers.push({ id, inputTokens: answer.inputTokens, text: answer.text });
-    } catch (error) {
-      // Anything else is tried again.
-      if (!(error instanceof PermanentFailure)) throw error;
-      problem = error.message;
-      break;
-    }
-  }
-  const quality =
-    problem === null
-      ? qualityOf(
-          recipe,
-          stored.questions,
-          answers.map((answer) => answer.text),
-        )
-      : null;
+  const { answers, problem } = await askDeployment(client, deployment.deploymentId, stored);
+  const texts = answers.map(({ text }) => text);
+  const quality = problem === null ? qualityOf(recipe, stored.questions, texts) : null;
   const served = servedRow({ reference: stored.reference, file, answers, quality, problem });
   const rows = [...stored.rows, served];
   return keep(dependencies, spec, author, { ...stored, rows, verdict: decideParity(rows) }, 'served');
+}
+
+/** What a deployment can never answer is a finding; anything else is tried again. */
+async function askDeployment(
+  client: InferenceClient,
+  modelId: string,
+  { questions, plan }: StoredParity,
+): Promise<{ answers: readonly ServedAnswer[]; problem: string | null }> {
+  const answers: ServedAnswer[] = [];
+  try {
+    for (const { id, system, turns } of questions) {
+      const question = { modelId, system, turns, maxTokens: plan.answerTokens, temperature: 0 };
+      const { inputTokens, text } = await client.ask(question, cancellationSignal());
+      answers.push({ id, inputTokens, text });
+    }
+    return { answers, problem: null };
+  } catch (error) {
+    if (!(error instanceof PermanentFailure)) throw error;
+    return { answers, problem: error.message };
+  }
 }
 
 async function keep(
