@@ -2,6 +2,7 @@ import type { DatasetManifest } from './dataset.js';
 import type { BillingResource } from './deployment.js';
 import type { Verdict } from './evaluation/evaluation.js';
 import type { CheckResult } from './evaluation/gate-policy.js';
+import type { LossCurve } from './loss-curve.js';
 import type { CostEstimate, CostItem } from './money.js';
 import { totalUsd } from './money.js';
 import type { ParityRow } from './parity.js';
@@ -72,6 +73,7 @@ export interface RunState {
     status: string;
     trainingLoss: number | null;
     validationLoss: number | null;
+    lossCurve: LossCurve | null;
   } | null;
   deployment: { name: string; id: string | null; status: string; usdPerHour: number } | null;
   /** What the run is waiting for a person to do; null when nothing. */

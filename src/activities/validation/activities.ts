@@ -7,8 +7,10 @@ import { decideGate } from '../../domain/evaluation/decide.js';
 import type { ScoredAnswer, Verdict } from '../../domain/evaluation/evaluation.js';
 import type { CheckResult, GatePolicy } from '../../domain/evaluation/gate-policy.js';
 import { canonicalJson } from '../../domain/json.js';
+import type { LossCurve } from '../../domain/loss-curve.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { validationPrefix } from '../../domain/names.js';
+import type { ParityRow } from '../../domain/parity.js';
 import type { Recipe } from '../../domain/recipe.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import type { ObjectStore } from '../dataset/object-store.js';
@@ -32,6 +34,9 @@ export interface EvaluateModelInput {
   readonly version: ModelVersion;
   readonly deployment: DeploymentReference;
   readonly author: Author;
+  /** For the report: what the run found out before. */
+  readonly parity: readonly ParityRow[];
+  readonly lossCurve: LossCurve | null;
 }
 
 export interface Evaluation {
@@ -69,7 +74,7 @@ export function createValidationActivities(dependencies: ValidationDependencies)
 
 async function evaluate(
   { recipes, providers, registry, objects, usage }: ValidationDependencies,
-  { spec, version, deployment, author }: EvaluateModelInput,
+  { spec, version, deployment, author, parity, lossCurve }: EvaluateModelInput,
   progress: (text: string) => void,
 ): Promise<Evaluation> {
   const startedAt = new Date(activityInfo().scheduledTimestampMs).toISOString();
@@ -103,6 +108,8 @@ async function evaluate(
   const report = buildValidationReport({
     header: {
       ...headerOf(recipe, policy, manifest, { spec, version, deployment, author }),
+      parity,
+      lossCurve,
       startedAt,
       finishedAt: new Date().toISOString(),
     },
@@ -129,8 +136,8 @@ function headerOf(
   recipe: Recipe,
   policy: GatePolicy,
   manifest: DatasetManifest,
-  { spec, version, deployment, author }: EvaluateModelInput,
-): Omit<ReportHeader, 'startedAt' | 'finishedAt'> {
+  { spec, version, deployment, author }: Pick<EvaluateModelInput, 'spec' | 'version' | 'deployment' | 'author'>,
+): Omit<ReportHeader, 'startedAt' | 'finishedAt' | 'parity' | 'lossCurve'> {
   const { suite, seed, temperature } = spec.validation;
   return {
     model: {

@@ -24,7 +24,14 @@ export async function validationStage(
     const evaluated = await validation(
       `Ask ${samples} questions of suite ${suite}, judge by policy ${policy}`,
       minutes * 60_000,
-    ).evaluateModel({ spec, version, deployment, author: run.author });
+    ).evaluateModel({
+      spec,
+      version,
+      deployment,
+      author: run.author,
+      parity: run.state.parity,
+      lossCurve: run.state.job?.lossCurve ?? null,
+    });
 
     const { verdict, checks, reportUri, answers, inputTokens, outputTokens } = evaluated;
     run.state.verdict = verdict;
