@@ -142,7 +142,14 @@ export interface FileComparison {
 }
 
 /** Compares a file with the trained model. */
-export function fileRow({ reference, trained, file, quality, tolerance, decides }: FileComparison): ParityRow {
+export function fileRow({
+  reference,
+  trained,
+  file,
+  quality,
+  tolerance,
+  decides,
+}: FileComparison): ParityRow {
   const { format, settings, problem, answers } = file;
   const differences = settings === null ? [] : settingsFindings(format, settings, reference.settings);
   const common = { runtime: format, decides, prompts: reference.answers.length };
@@ -220,7 +227,15 @@ export function decisiveFindings(rows: readonly ParityRow[]): string[] {
   return rows.filter(({ decides }) => decides).flatMap(({ findings }) => findings);
 }
 
-export const parityHead = ['Runtime', 'Prompts', 'Agreement', 'Perplexity', 'JSON', 'Score', 'Parity'] as const;
+export const parityHead = [
+  'Runtime',
+  'Prompts',
+  'Agreement',
+  'Perplexity',
+  'JSON',
+  'Score',
+  'Parity',
+] as const;
 
 /** A line of the table as text, in the order of `parityHead`. */
 export function parityCells(row: ParityRow): string[] {

@@ -125,7 +125,10 @@ function parity(state: RunState): string | null {
     row(...parityHead),
     `|${parityHead.map(() => '---|').join('')}`,
     ...state.parity.map((each) => row(...parityCells(each))),
-    ...state.parity.flatMap(({ findings }) => ['', ...findings.map((finding) => `- ${finding.replaceAll('\n', ' ').slice(0, 600)}`)]),
+    ...state.parity.flatMap(({ findings }) => [
+      '',
+      ...findings.map((finding) => `- ${finding.replaceAll('\n', ' ').slice(0, 600)}`),
+    ]),
   ].join('\n');
 }
 

@@ -18,9 +18,9 @@ import { createBedrockInferenceClient } from '../activities/inference/bedrock.js
 import type { InferenceClient } from '../activities/inference/client.js';
 import { createLlamaCppInferenceClient } from '../activities/inference/llama-cpp/client.js';
 import { createNodeLlamaCppEngine } from '../activities/inference/llama-cpp/node-llama-cpp.js';
+import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
 import { createLocalParityMeter } from '../activities/parity/local/meter.js';
 import type { ParityMeter } from '../activities/parity/meter.js';
-import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
 import type { Providers } from '../activities/providers.js';
 import { createRegistry } from '../activities/registry/postgres-registry.js';
 import type { Registry } from '../activities/registry/registry.js';
@@ -98,7 +98,10 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     providers,
     registry: createRegistry(database),
     converter: createLocalConverter(localTools),
-    parity: createLocalParityMeter({ ...localTools, engine: createNodeLlamaCppEngine({ home: config.home }) }),
+    parity: createLocalParityMeter({
+      ...localTools,
+      engine: createNodeLlamaCppEngine({ home: config.home }),
+    }),
     budgets: createBudgets(database),
     objects,
     inventory: createInventory(database),

@@ -76,7 +76,10 @@ async function storeAdapter(adapter: string): Promise<string> {
 }
 
 /** What the converter writes, of the right base model or of another one. */
-async function converted(name: string, change: { baseModel?: string; adapter?: string } = {}): Promise<Buffer> {
+async function converted(
+  name: string,
+  change: { baseModel?: string; adapter?: string } = {},
+): Promise<Buffer> {
   const path = join(folder, `${name}.gguf`);
   const ended = await run('convert', {
     directory: join(folder, `conversion-${name}`),
@@ -192,8 +195,12 @@ describe('parity of a converted file with the trained model', () => {
     cpSync(join(folder, 'job/adapter'), nameless, { recursive: true });
     rmSync(join(nameless, 'base_model.json'));
     const findings = await findingsOf(await converted('wrong', { baseModel: other, adapter: nameless }));
-    expect(findings).toMatch(/chooses [\d.]+ % of the trained model's answer tokens; at least 90 % is required/);
-    expect(findings).toMatch(/Remedy: name the base model that the adapter was trained on, and convert again/);
+    expect(findings).toMatch(
+      /chooses [\d.]+ % of the trained model's answer tokens; at least 90 % is required/,
+    );
+    expect(findings).toMatch(
+      /Remedy: name the base model that the adapter was trained on, and convert again/,
+    );
     expect(findings).not.toMatch(/chatTemplate|eosToken|contextLength|prompt Ada/);
   });
 });

@@ -136,7 +136,12 @@ function headerOf(
   recipe: Recipe,
   policy: GatePolicy,
   manifest: DatasetManifest,
-  { spec, version, deployment, author }: Pick<EvaluateModelInput, 'spec' | 'version' | 'deployment' | 'author'>,
+  {
+    spec,
+    version,
+    deployment,
+    author,
+  }: Pick<EvaluateModelInput, 'spec' | 'version' | 'deployment' | 'author'>,
 ): Omit<ReportHeader, 'startedAt' | 'finishedAt' | 'parity' | 'lossCurve'> {
   const { suite, seed, temperature } = spec.validation;
   return {

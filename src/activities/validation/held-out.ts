@@ -13,7 +13,10 @@ export async function loadManifest(objects: ObjectStore, uri: string): Promise<D
 }
 
 /** The records of the validation split; none where nothing is held out. */
-export async function heldOutRecords(objects: ObjectStore, manifest: DatasetManifest): Promise<DatasetRecord[]> {
+export async function heldOutRecords(
+  objects: ObjectStore,
+  manifest: DatasetManifest,
+): Promise<DatasetRecord[]> {
   const text = manifest.heldOut && (await objects.getText(manifest.heldOut.uri));
   if (!text) return [];
   return text

@@ -61,7 +61,8 @@ export async function readProgress(jobPath: string): Promise<TrainingProgress> {
       const event = parseEvent(line);
       if (!event) continue;
       progress = add(progress, event);
-      if (event.event === 'step' && isNumber(event.trainingLoss)) training.set(event.step, event.trainingLoss);
+      if (event.event === 'step' && isNumber(event.trainingLoss))
+        training.set(event.step, event.trainingLoss);
       if (event.event === 'validation' && isNumber(event.validationLoss))
         validation.set(event.step, event.validationLoss);
     }
