@@ -16,7 +16,8 @@ const schemas = {
   },
   'version-spec': {
     title: 'Version spec',
-    description: 'The input of deploy, validate, promote, rollback and teardown. See docs/run-spec.md.',
+    description:
+      'The input of convert, deploy, validate, promote, rollback and teardown. See docs/run-spec.md.',
     schema: versionSpecSchema,
   },
   'infer-spec': {

@@ -9,6 +9,7 @@ import type { DeploymentHistoryTable } from './tables/deployment-history.table.j
 import type { DeploymentUsageTable } from './tables/deployment-usage.table.js';
 import type { FineTunedModelsTable } from './tables/fine-tuned-models.table.js';
 import type { IdleReleasesTable } from './tables/idle-releases.table.js';
+import type { ParityChecksTable } from './tables/parity-checks.table.js';
 import type { SpendTable } from './tables/spend.table.js';
 import type { TrainingJobsTable } from './tables/training-jobs.table.js';
 import type { ValidationsTable } from './tables/validations.table.js';
@@ -23,6 +24,7 @@ export interface Database {
   deployment_usage: DeploymentUsageTable;
   fine_tuned_models: FineTunedModelsTable;
   idle_releases: IdleReleasesTable;
+  parity_checks: ParityChecksTable;
   spend: SpendTable;
   training_jobs: TrainingJobsTable;
   validations: ValidationsTable;

@@ -1,4 +1,6 @@
+import { type LossPoint, sparkline } from './loss-curve.js';
 import { formatUsd, totalUsd } from './money.js';
+import { parityCells, parityHead } from './parity.js';
 import { nextCommand, type RunState, type StageStatus } from './run-state.js';
 
 const marks: Readonly<Record<StageStatus, string>> = {
@@ -25,6 +27,7 @@ export function renderDetails(state: RunState): string {
     job(state),
     deployment(state),
     money(state),
+    parity(state),
     gates(state),
     billing(state),
     undone(state),
@@ -62,12 +65,25 @@ function stageList(state: RunState): string {
 
 function job(state: RunState): string | null {
   if (!state.job) return null;
-  const { name, id, status, trainingLoss, validationLoss } = state.job;
+  const { name, id, status, trainingLoss, validationLoss, lossCurve } = state.job;
   const losses = [
     trainingLoss === null ? null : `training loss ${trainingLoss.toFixed(3)}`,
     validationLoss === null ? null : `validation loss ${validationLoss.toFixed(3)}`,
   ].filter((loss) => loss !== null);
-  return `**Training job** \`${name}\`: ${status}${losses.length ? `, ${losses.join(', ')}` : ''}${id ? `\n\n\`${id}\`` : ''}`;
+  const parts = [
+    `**Training job** \`${name}\`: ${status}${losses.length ? `, ${losses.join(', ')}` : ''}`,
+    id && `\`${id}\``,
+    lossCurve && curve('Training loss', lossCurve.training),
+    lossCurve && curve('Validation loss', lossCurve.validation),
+    lossCurve?.earlyStop && `It ${lossCurve.earlyStop}.`,
+  ];
+  return parts.filter((part) => typeof part === 'string' && part !== '').join('\n\n');
+}
+
+function curve(name: string, points: readonly LossPoint[]): string | null {
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last || points.length < 2) return null;
+  return `${name} \`${sparkline(points)}\` ${first[1].toFixed(3)} → ${last[1].toFixed(3)} at step ${last[0]}`;
 }
 
 function deployment(state: RunState): string | null {
@@ -98,6 +114,21 @@ function gates(state: RunState): string | null {
     '| Metric | Value | Threshold | |',
     '|---|---|---|---|',
     ...rows,
+  ].join('\n');
+}
+
+function parity(state: RunState): string | null {
+  if (state.parity.length === 0) return null;
+  return [
+    '**Parity** with the trained model',
+    '',
+    row(...parityHead),
+    `|${parityHead.map(() => '---|').join('')}`,
+    ...state.parity.map((each) => row(...parityCells(each))),
+    ...state.parity.flatMap(({ findings }) => [
+      '',
+      ...findings.map((finding) => `- ${finding.replaceAll('\n', ' ').slice(0, 600)}`),
+    ]),
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Quantization, quantizations } from './artifact.js';
+import type { ParityPlan } from './parity.js';
 import type { Waiting } from './waiting.js';
 
 /** Registered model and recipe names; also part of workflow IDs, object keys and cloud resource names. */
@@ -42,6 +43,25 @@ const trainingSchema = z.strictObject({
   settings: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** How far the converted model may be from the trained one; see `ParityTolerance`. */
+const paritySchema = z.strictObject({
+  /** Golden prompts that are compared, the first questions of the suite. */
+  prompts: z.number().int().min(1).max(64).optional(),
+  /** Tokens of each answer that are compared. */
+  answerTokens: z.number().int().min(4).max(512).optional(),
+  agreement: z.number().min(0).max(1).optional(),
+  perplexityRatio: z.number().min(1).optional(),
+  jsonValidDrop: z.number().min(0).max(1).optional(),
+  scoreDrop: z.number().min(0).max(1).optional(),
+});
+
+const conversionSchema = z.strictObject({
+  quantization: z.enum(quantizations).optional(),
+  /** Further formats that are made, compared with the trained model and thrown away. */
+  compare: z.array(z.enum(quantizations)).max(quantizations.length).optional(),
+  parity: paritySchema.optional(),
+});
+
 const deploymentSchema = z.strictObject({
   target: z.string().min(1).optional(),
   /** Target-specific, for instance `modelUnits` and `commitment` on provisioned throughput. */
@@ -80,10 +100,7 @@ export const runSpecSchema = z.strictObject({
   dataset: datasetSchema.optional(),
   training: trainingSchema.optional(),
   /** What the model is converted to, where its target serves files; null where it needs no conversion. */
-  conversion: z
-    .strictObject({ quantization: z.enum(quantizations).optional() })
-    .nullable()
-    .optional(),
+  conversion: conversionSchema.nullable().optional(),
   deployment: deploymentSchema.optional(),
   validation: validationSchema.optional(),
   approval: z.enum(['none', 'before-training', 'before-promotion']).optional(),
@@ -152,7 +169,11 @@ export interface ResolvedRunSpec {
     readonly hyperparameters: Readonly<Record<string, string>>;
     readonly settings: Readonly<Record<string, unknown>>;
   };
-  readonly conversion: { readonly quantization: Quantization } | null;
+  readonly conversion: {
+    readonly quantization: Quantization;
+    readonly compare: readonly Quantization[];
+    readonly parity: ParityPlan;
+  } | null;
   readonly deployment: { readonly target: string; readonly settings: Readonly<Record<string, unknown>> };
   readonly validation: {
     readonly suite: string;
@@ -188,11 +209,12 @@ export const defaultDeadlines = {
   approvalHours: 72,
 } as const;
 
-/** The input of `deploy`, `validate`, `promote`, `rollback` and `teardown`: a version that exists already. */
+/** The input of `convert`, `deploy`, `validate`, `promote`, `rollback` and `teardown`: a version that exists. */
 export const versionSpecSchema = z.strictObject({
   model: nameSchema,
   /** The newest version unless given; `rollback` takes the previous champion. */
   version: z.number().int().positive().optional(),
+  conversion: conversionSchema.optional(),
   deployment: deploymentSchema.optional(),
   validation: validationSchema.optional(),
   /** Kept in the deployment history. */

@@ -2,8 +2,10 @@ import type { DatasetManifest } from './dataset.js';
 import type { BillingResource } from './deployment.js';
 import type { Verdict } from './evaluation/evaluation.js';
 import type { CheckResult } from './evaluation/gate-policy.js';
+import type { LossCurve } from './loss-curve.js';
 import type { CostEstimate, CostItem } from './money.js';
 import { totalUsd } from './money.js';
+import type { ParityRow } from './parity.js';
 
 export const stages = [
   'dataset',
@@ -38,6 +40,7 @@ export const outcomes = [
   'declined',
   'built',
   'trained',
+  'converted',
   'deployed',
   'validated',
   'tornDown',
@@ -70,6 +73,7 @@ export interface RunState {
     status: string;
     trainingLoss: number | null;
     validationLoss: number | null;
+    lossCurve: LossCurve | null;
   } | null;
   deployment: { name: string; id: string | null; status: string; usdPerHour: number } | null;
   /** What the run is waiting for a person to do; null when nothing. */
@@ -80,6 +84,8 @@ export interface RunState {
   version: number | null;
   verdict: Verdict | null;
   checks: readonly CheckResult[];
+  /** How far the converted model is from the trained one; empty where nothing was converted or measured yet. */
+  parity: readonly ParityRow[];
   report: string | null;
   champion: number | null;
   previousChampion: number | null;
@@ -115,6 +121,7 @@ export interface RunStatus extends RunResult {
   readonly stages: readonly StageState[];
   readonly job: RunState['job'];
   readonly deployment: RunState['deployment'];
+  readonly parity: RunState['parity'];
   readonly awaiting: string | null;
   readonly waitingFor: string | null;
 }
@@ -138,6 +145,7 @@ export function newRunState(identity: Pick<RunState, 'workflowId' | 'workflowTyp
     version: null,
     verdict: null,
     checks: [],
+    parity: [],
     report: null,
     champion: null,
     previousChampion: null,
@@ -180,6 +188,7 @@ export function toStatus(state: RunState): RunStatus {
     stages: state.stages,
     job: state.job,
     deployment: state.deployment,
+    parity: state.parity,
     awaiting: state.awaiting,
     waitingFor: state.waitingFor,
   };
@@ -213,6 +222,8 @@ export function nextCommand(state: RunState): string {
       });
     case 'trained':
       return start('deploy', { ...model, version: state.version });
+    case 'converted':
+      return start(state.verdict === 'passed' ? 'deploy' : 'convert', { ...model, version: state.version });
     case 'deployed':
       return start('validate', { ...model, version: state.version });
     case 'validated':

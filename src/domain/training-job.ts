@@ -1,4 +1,5 @@
 import type { StoredFile } from './dataset.js';
+import type { LossCurve } from './loss-curve.js';
 
 export const trainingJobStatuses = [
   'pending',
@@ -46,6 +47,8 @@ export interface TrainingJobDescription {
   readonly modelId: string | null;
   readonly trainingLoss: number | null;
   readonly validationLoss: number | null;
+  /** Absent where the provider tells of no single steps. */
+  readonly lossCurve?: LossCurve;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
 }

@@ -32,6 +32,8 @@ const environmentSchema = z
     ANNEAL_LOCAL_TRAINERS: z.coerce.number().int().positive().max(64).default(1),
     /** Calls of each API of the cloud's control plane in a second, of all workers together. */
     ANNEAL_CALLS_PER_SECOND: z.coerce.number().int().positive().max(10_000).default(10),
+    /** Conversions and comparisons that one worker does at the same time; the others wait in the compute queue. */
+    ANNEAL_COMPUTE_ACTIVITIES: z.coerce.number().int().positive().max(64).default(1),
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
@@ -86,6 +88,7 @@ export interface Config {
   readonly toolEnvironment: Readonly<Record<string, string | undefined>>;
   readonly localTrainers: number;
   readonly callsPerSecond: number;
+  readonly computeActivities: number;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
   readonly leaseLookAgainSeconds: number;
@@ -121,6 +124,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     localPython: resolve(values.ANNEAL_LOCAL_PYTHON ?? join(home, 'local', 'venv', 'bin', 'python')),
     localTrainers: values.ANNEAL_LOCAL_TRAINERS,
     callsPerSecond: values.ANNEAL_CALLS_PER_SECOND,
+    computeActivities: values.ANNEAL_COMPUTE_ACTIVITIES,
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
     leaseLookAgainSeconds: values.ANNEAL_LEASE_LOOK_AGAIN_SECONDS,

@@ -19,6 +19,8 @@ import type { InferenceClient } from '../activities/inference/client.js';
 import { createLlamaCppInferenceClient } from '../activities/inference/llama-cpp/client.js';
 import { createNodeLlamaCppEngine } from '../activities/inference/llama-cpp/node-llama-cpp.js';
 import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
+import { createLocalParityMeter } from '../activities/parity/local/meter.js';
+import type { ParityMeter } from '../activities/parity/meter.js';
 import type { Providers } from '../activities/providers.js';
 import { createRegistry } from '../activities/registry/postgres-registry.js';
 import type { Registry } from '../activities/registry/registry.js';
@@ -45,6 +47,7 @@ export interface Dependencies {
   readonly providers: Providers;
   readonly registry: Registry;
   readonly converter: Converter;
+  readonly parity: ParityMeter;
   readonly budgets: Budgets;
   readonly objects: ObjectStore & ObjectInventory;
   readonly inventory: Inventory;
@@ -58,6 +61,8 @@ export interface Dependencies {
   readonly watchSeconds: number;
   readonly lookAgainSeconds: number;
   readonly searchAttributes: boolean;
+  /** How much of the compute queue one worker takes on at once. */
+  readonly computeActivities: number;
   readonly temporaryDirectory: string;
   /** Where relative paths of a run spec's files start. */
   readonly workingDirectory: string;
@@ -88,16 +93,21 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
   const objects = createS3ObjectStore({ s3: clients.s3, bucket: config.bucket });
   if (config.cloud === 'sandbox') await objects.ensureBucket();
   const providers = createProviders(config, clients, objects);
+  const localTools = {
+    objects,
+    home: config.home,
+    python: config.localPython,
+    environment: config.toolEnvironment,
+    trainingDirectory,
+  };
   return {
     recipes: loadRecipes(config.recipesDirectory),
     providers,
     registry: createRegistry(database),
-    converter: createLocalConverter({
-      objects,
-      home: config.home,
-      python: config.localPython,
-      environment: config.toolEnvironment,
-      trainingDirectory,
+    converter: createLocalConverter(localTools),
+    parity: createLocalParityMeter({
+      ...localTools,
+      engine: createNodeLlamaCppEngine({ home: config.home }),
     }),
     budgets: createBudgets(database),
     objects,
@@ -112,6 +122,7 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     watchSeconds: config.leaseWatchSeconds,
     lookAgainSeconds: config.leaseLookAgainSeconds,
     searchAttributes: config.searchAttributes,
+    computeActivities: config.computeActivities,
     temporaryDirectory: tmpdir(),
     workingDirectory: process.cwd(),
     close: async () => {

@@ -1,8 +1,8 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Config } from './config.js';
 import { createDependencies } from './dependencies.js';
-import { createWorker, type WorkerSettings } from './worker.js';
+import { createWorkers, type WorkerSettings } from './worker.js';
 
 /** A worker that is connected to everything and has not polled yet. */
 export interface PreparedWorker {
@@ -20,7 +20,7 @@ export async function prepareWorker(
   const profile = loadClientConnectConfig();
   const connection = await NativeConnection.connect(profile.connectionOptions);
   const dependencies = await createDependencies(config);
-  const worker = await createWorker(dependencies, {
+  const workers = await createWorkers(dependencies, {
     ...settings,
     connection,
     namespace: profile.namespace ?? 'default',
@@ -29,12 +29,23 @@ export async function prepareWorker(
   return {
     run: async () => {
       try {
-        await worker.run();
+        await runTogether(workers);
       } finally {
         await dependencies.close();
         await connection.close();
       }
     },
-    shutdown: () => worker.shutdown(),
+    shutdown: () => shutDown(workers),
   };
+}
+
+/** Until all have drained; when one ends, for whatever reason, the others are told to. */
+export async function runTogether(workers: readonly Worker[]): Promise<void> {
+  const running = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
+  const ends = await Promise.allSettled(running);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+export function shutDown(workers: readonly Worker[]): void {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 }

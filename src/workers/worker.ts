@@ -11,11 +11,13 @@ import { createDatasetActivities } from '../activities/dataset/activities.js';
 import { createDeploymentActivities } from '../activities/deployment/activities.js';
 import { createInferenceActivities } from '../activities/inference/activities.js';
 import { createLeaseActivities } from '../activities/leases/activities.js';
+import { createParityActivities, createServedParityActivities } from '../activities/parity/activities.js';
 import { createRegistryActivities } from '../activities/registry/activities.js';
 import { createRunSpecActivities } from '../activities/run-spec/activities.js';
 import { createSweepActivities } from '../activities/sweep/activities.js';
 import { createTrainingActivities } from '../activities/training/activities.js';
 import { createValidationActivities } from '../activities/validation/activities.js';
+import { computeTaskQueue } from '../domain/task-queues.js';
 import { workflowsPath } from './bundle.js';
 import type { Dependencies } from './dependencies.js';
 import { FailureInterceptor } from './failure-interceptor.js';
@@ -30,16 +32,16 @@ export interface WorkerSettings {
   readonly interceptors?: Pick<WorkerInterceptors, 'activity' | 'client'>;
 }
 
-/** Every activity by its name; names are unique across capabilities. */
+/** What workflows and light activities need, by name; names are unique across capabilities. */
 export function createActivities(dependencies: Dependencies) {
   return {
     ...createRunSpecActivities(dependencies),
     ...createBudgetActivities(dependencies),
     ...createDatasetActivities(dependencies),
     ...createTrainingActivities(dependencies),
-    ...createConversionActivities(dependencies),
     ...createDeploymentActivities(dependencies),
     ...createInferenceActivities(dependencies),
+    ...createServedParityActivities(dependencies),
     ...createValidationActivities(dependencies),
     ...createRegistryActivities(dependencies),
     ...createLeaseActivities(dependencies),
@@ -47,7 +49,17 @@ export function createActivities(dependencies: Dependencies) {
   };
 }
 
-export async function createWorker(dependencies: Dependencies, settings: WorkerSettings): Promise<Worker> {
+/** What takes whole processors and gigabytes: it waits in a queue of its own. */
+export function createComputeActivities(dependencies: Dependencies) {
+  return { ...createConversionActivities(dependencies), ...createParityActivities(dependencies) };
+}
+
+/** Both workers of a process: one that polls the task queue, one that polls the compute queue beside it. */
+export async function createWorkers(dependencies: Dependencies, settings: WorkerSettings): Promise<Worker[]> {
+  return Promise.all([createWorker(dependencies, settings), createComputeWorker(dependencies, settings)]);
+}
+
+async function createWorker(dependencies: Dependencies, settings: WorkerSettings): Promise<Worker> {
   const { connection, namespace, taskQueue, bundlePath, interceptors } = settings;
   const workflows: { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } =
     bundlePath && existsSync(bundlePath) ? { workflowBundle: { codePath: bundlePath } } : { workflowsPath };
@@ -57,19 +69,40 @@ export async function createWorker(dependencies: Dependencies, settings: WorkerS
     namespace,
     taskQueue,
     activities: createActivities(dependencies),
-    interceptors: {
-      ...interceptors,
-      activity: [
-        ...(interceptors?.activity ?? []),
-        () => ({ inbound: new FailureInterceptor(dependencies.waiting) }),
-      ],
-    },
+    interceptors: withFailures(dependencies, interceptors),
     maxConcurrentActivityTaskExecutions: 50,
     maxCachedWorkflows: 200,
     // How long tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',
-    shutdownGraceTime: '5s',
-    maxHeartbeatThrottleInterval: '2s',
-    defaultHeartbeatThrottleInterval: '2s',
+    ...lifetime,
   });
+}
+
+function createComputeWorker(dependencies: Dependencies, settings: WorkerSettings): Promise<Worker> {
+  const { connection, namespace, taskQueue, interceptors } = settings;
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: computeTaskQueue(taskQueue),
+    activities: createComputeActivities(dependencies),
+    interceptors: withFailures(dependencies, interceptors),
+    maxConcurrentActivityTaskExecutions: dependencies.computeActivities,
+    ...lifetime,
+  });
+}
+
+const lifetime = {
+  shutdownGraceTime: '5s',
+  maxHeartbeatThrottleInterval: '2s',
+  defaultHeartbeatThrottleInterval: '2s',
+} as const;
+
+function withFailures(
+  { waiting }: Dependencies,
+  interceptors: WorkerSettings['interceptors'],
+): WorkerInterceptors {
+  return {
+    ...interceptors,
+    activity: [...(interceptors?.activity ?? []), () => ({ inbound: new FailureInterceptor(waiting) })],
+  };
 }

@@ -1,8 +1,10 @@
+import { decisiveFindings } from '../domain/parity.js';
 import type { RunResult } from '../domain/run-state.js';
 import { mayDeploy } from './budget.js';
 import { failWith } from './failures.js';
 import { conversionStage } from './stages/conversion.js';
 import { deploymentStage } from './stages/deployment.js';
+import { fileParity } from './stages/parity.js';
 import { runOnVersion } from './version-run.js';
 
 /** Serves an existing version on a deployment of its own; it stays until `teardown`, and bills till then. */
@@ -15,7 +17,16 @@ export async function deploy(input: unknown): Promise<RunResult> {
       );
     }
     if (!(await mayDeploy(run, spec))) return 'declined';
-    await deploymentStage(run, spec, await conversionStage(run, spec, version));
+    const converted = await conversionStage(run, spec, version);
+    const parity = await fileParity(run, spec, converted);
+    if (parity !== 'passed') {
+      throw failWith(
+        'ConversionFailed',
+        `version ${version.version} of ${version.model} is not what was trained (parity ${parity}): ${decisiveFindings(run.state.parity).join(' ')}`,
+        [{ report: run.state.report }],
+      );
+    }
+    await deploymentStage(run, spec, converted);
     await run.purchases.handOverTo(version);
     return 'deployed';
   });

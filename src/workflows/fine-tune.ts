@@ -10,6 +10,7 @@ import { Run } from './run.js';
 import { conversionStage } from './stages/conversion.js';
 import { datasetStage } from './stages/dataset.js';
 import { deploymentStage } from './stages/deployment.js';
+import { fileParity } from './stages/parity.js';
 import { promotionStage } from './stages/promotion.js';
 import { trainingStage } from './stages/training.js';
 import { validationStage } from './stages/validation.js';
@@ -32,6 +33,8 @@ export async function fineTune(input: unknown): Promise<RunResult> {
 
     const trained = await trainingStage(run, spec, dataset);
     const version = await conversionStage(run, spec, trained);
+    const parity = await fileParity(run, spec, version);
+    if (parity !== 'passed') return withdraw(run, version, 'rejected', `parity ${parity}`);
     const placement = await deployments('Where is it tried?').placeCandidate(spec, version);
     if (!(await mayBeTried(run, placement))) return withdraw(run, version, 'declined', 'not to be tried');
     const deployment = placement.serving ?? (await deploymentStage(run, placement.spec, version));

@@ -1,5 +1,6 @@
 /** What the worker bundles: the names here are the workflow types of the command line. */
 export { buildDataset } from './build-dataset.js';
+export { convert } from './convert.js';
 export { deploy } from './deploy.js';
 export { fineTune } from './fine-tune.js';
 export { infer } from './infer.js';

@@ -7,6 +7,7 @@ export const workflowTypes = [
   'fineTune',
   'buildDataset',
   'train',
+  'convert',
   'deploy',
   'validate',
   'promote',

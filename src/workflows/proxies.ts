@@ -3,6 +3,7 @@ import {
   type ActivityOptions,
   proxyActivities,
   proxyLocalActivities,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { BudgetActivities } from '../activities/budgets/activities.js';
 import type { ConversionActivities } from '../activities/conversion/activities.js';
@@ -10,11 +11,13 @@ import type { DatasetActivities } from '../activities/dataset/activities.js';
 import type { DeploymentActivities } from '../activities/deployment/activities.js';
 import type { InferenceActivities } from '../activities/inference/activities.js';
 import type { LeaseActivities } from '../activities/leases/activities.js';
+import type { ParityActivities, ServedParityActivities } from '../activities/parity/activities.js';
 import type { RegistryActivities } from '../activities/registry/activities.js';
 import type { RunSpecActivities } from '../activities/run-spec/activities.js';
 import type { SweepActivities } from '../activities/sweep/activities.js';
 import type { TrainingActivities } from '../activities/training/activities.js';
 import type { ValidationActivities } from '../activities/validation/activities.js';
+import { computeTaskQueue } from '../domain/task-queues.js';
 
 /** Retried for as long as it takes, at most half a minute apart. */
 const patiently: ActivityOptions['retry'] = {
@@ -81,9 +84,14 @@ export const trainingPurchase = (summary: string, deadlineMs: number) =>
   proxyActivities<TrainingActivities>({ ...inLine(deadlineMs), summary });
 export const trainingPoll = (summary: string, deadlineMs: number) =>
   proxyActivities<TrainingActivities>({ ...poll(deadlineMs), summary });
-/** On our own machine, for minutes; one at a time. */
-export const conversion = (summary: string, deadlineMs: number) =>
-  proxyActivities<ConversionActivities>({ ...supervised(deadlineMs), summary });
+/** Minutes of a whole machine: in the compute queue, which bounds how many there are at once. */
+export const compute = (summary: string, deadlineMs: number, queueMs: number) =>
+  proxyActivities<ConversionActivities & ParityActivities>({
+    ...supervised(deadlineMs),
+    taskQueue: computeTaskQueue(workflowInfo().taskQueue),
+    scheduleToCloseTimeout: queueMs + deadlineMs,
+    summary,
+  });
 export const deployments = (summary: string) => proxyActivities<DeploymentActivities>({ ...quick, summary });
 export const deploymentPurchase = (summary: string, deadlineMs: number) =>
   proxyActivities<DeploymentActivities>({ ...inLine(deadlineMs), summary });
@@ -96,7 +104,7 @@ export const deploymentSwap = (summary: string) =>
 export const deploymentPoll = (summary: string, deadlineMs: number) =>
   proxyActivities<DeploymentActivities>({ ...poll(deadlineMs), summary });
 export const validation = (summary: string, deadlineMs: number) =>
-  proxyActivities<ValidationActivities>({ ...supervised(deadlineMs), summary });
+  proxyActivities<ValidationActivities & ServedParityActivities>({ ...supervised(deadlineMs), summary });
 export const registry = (summary: string) => proxyActivities<RegistryActivities>({ ...quick, summary });
 export const leases = (summary: string) => proxyActivities<LeaseActivities>({ ...quick, summary });
 /** Waits for another run, however long it takes. */

@@ -84,7 +84,7 @@ describe('the reference tables are complete', () => {
     ];
     const names = new Set(tables.flatMap((heading) => firstCells(runSpecPage, heading)));
     const own = documented.filter((name) => !names.has(name));
-    const containers = ['dataset.source', 'waiting'];
+    const containers = ['conversion', 'dataset.source', 'waiting'];
     expect(own.filter((name) => !containers.includes(name)).sort()).toEqual([...fields].sort());
   });
 
@@ -145,6 +145,7 @@ function anchors(document: Document): string[] {
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly oneOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
 }
 
 function readSchema(name: string): Schema {
@@ -157,7 +158,7 @@ function topLevel(name: string): string[] {
 
 /** Dotted paths of the fields that hold values. */
 function leafPaths(schema: Schema, path = ''): string[] {
-  const forms = schema.oneOf ?? [schema];
+  const forms = schema.oneOf ?? schema.anyOf ?? [schema];
   const members = forms.flatMap(({ properties = {} }) => Object.entries(properties));
   if (members.length === 0) return [path];
   return members.flatMap(([name, member]) => leafPaths(member, path === '' ? name : `${path}.${name}`));

@@ -105,7 +105,7 @@ const inputs: readonly Row[] = [
     command: run('execute', 'finetune', 'check/workflow-type', input({ recipe: 'stylist' })),
     workflowId: 'check/workflow-type',
     ...refusedInput,
-    says: 'InvalidInput: --type: found "finetune"; allowed: fineTune, buildDataset, train, deploy, validate, promote, rollback, teardown, infer, leaseResource, sweepOrphans. Did you mean "fineTune"?',
+    says: 'InvalidInput: --type: found "finetune"; allowed: fineTune, buildDataset, train, convert, deploy, validate, promote, rollback, teardown, infer, leaseResource, sweepOrphans. Did you mean "fineTune"?',
   },
   {
     title: 'a data file with a broken line',

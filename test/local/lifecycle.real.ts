@@ -2,7 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ReportHeader } from '../../src/activities/validation/report/report.js';
 import { homeAt } from '../../src/client/stack/home.js';
+import { parityCells } from '../../src/domain/parity.js';
 import type { RunResult } from '../../src/domain/run-state.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
 import { startService, type TestService } from '../support/service.js';
@@ -47,6 +49,7 @@ it('trains real weights, converts, serves, validates and promotes them, and give
       baseModel: 'smollm2-135m-instruct',
       hyperparameters: { maximumSteps: 10, batchSize: 1, maximumSequenceLength: 256, learningRate: 0.001 },
     },
+    conversion: { compare: ['f16', 'q4_k_m'], parity: { prompts: 4, answerTokens: 32 } },
     validation: { samples: 2 },
   });
   expect(result).toMatchObject({ outcome: 'promoted', champion: 1, verdict: 'passed', spendUsd: 0 });
@@ -56,6 +59,19 @@ it('trains real weights, converts, serves, validates and promotes them, and give
     artifact: { quantization: 'q8_0', metadata: { architecture: 'llama' } },
     deployment: { target: 'llama-cpp' },
   });
+
+  const report = (await service.dependencies.objects.getText(
+    result.report?.replace('report.html', 'report.json') ?? '',
+  )) as string;
+  const { parity, lossCurve } = JSON.parse(report) as Pick<ReportHeader, 'parity' | 'lossCurve'>;
+  expect(parity?.map(({ runtime }) => runtime)).toEqual(['trained', 'q8_0', 'f16', 'q4_k_m', 'served']);
+  for (const runtime of ['trained', 'q8_0', 'f16', 'served']) {
+    const row = parity?.find((each) => each.runtime === runtime);
+    expect(row, runtime).toMatchObject({ samePrompts: 4, findings: [] });
+  }
+  console.log(parity?.map((row) => parityCells(row).join(' | ')).join('\n'));
+  expect(lossCurve?.training).toHaveLength(10);
+  expect(lossCurve?.validation.at(-1)?.[0]).toBe(10);
 
   const tornDown = await service.execute<RunResult>('teardown', { model, force: true });
   expect(tornDown.outcome).toBe('tornDown');

@@ -87,7 +87,7 @@ export interface ProgramRequest {
 }
 
 /** Starts a program of training/ as the worker does. */
-export function start(name: 'train' | 'convert', request: ProgramRequest): Program {
+export function start(name: 'train' | 'convert' | 'parity', request: ProgramRequest): Program {
   mkdirSync(request.directory, { recursive: true });
   const path = join(request.directory, `${name}.json`);
   writeFileSync(path, JSON.stringify(request));
@@ -99,7 +99,7 @@ export function start(name: 'train' | 'convert', request: ProgramRequest): Progr
   );
 }
 
-export function run(name: 'train' | 'convert', request: ProgramRequest): Promise<Ended> {
+export function run(name: 'train' | 'convert' | 'parity', request: ProgramRequest): Promise<Ended> {
   return start(name, request).ended;
 }
 

@@ -138,6 +138,38 @@ describe('training', () => {
     expect(again.events.at(-1)?.adapterSha256).toBe(undisturbed.events.at(-1)?.adapterSha256);
   });
 
+  it('ends early where it is asked to, says why, and a stop in between changes nothing', async () => {
+    const early = {
+      hyperparameters: {
+        ...hyperparameters,
+        evaluationSteps: 2,
+        plateauEvaluations: 2,
+        // No loss falls by so much.
+        plateauImprovement: 10,
+      },
+    };
+    const ended = await run('train', request('early', early));
+    expect(ended.events.at(-1), ended.errors).toMatchObject({ event: 'end', status: 'completed' });
+    const steps = ended.events.filter(({ event }) => event === 'step').map(({ step }) => step);
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(ended.events.find(({ event }) => event === 'earlyStop')).toMatchObject({
+      step: 6,
+      steps: 10,
+      reason: expect.stringMatching(/^the validation loss did not fall by more than 10 in 2 evaluations/),
+    });
+    const losses = ended.events.filter(({ event }) => event === 'validation');
+    const lowest = losses.reduce((best, each) => (each.validationLoss < best.validationLoss ? each : best));
+    const { step, validationLoss } = lowest;
+    expect(ended.events.find(({ event }) => event === 'best')).toMatchObject({ step, validationLoss });
+
+    const stopped = start('train', request('early-stopped', early));
+    await stopped.seen((event) => event.event === 'step' && event.step === 4);
+    stopped.kill('SIGTERM');
+    expect((await stopped.ended).events.at(-1)).toMatchObject({ status: 'stopped' });
+    const resumed = await run('train', request('early-stopped', early));
+    expect(resumed.events.at(-1)?.adapterSha256).toBe(ended.events.at(-1)?.adapterSha256);
+  });
+
   it('never continues a checkpoint with other data', async () => {
     const other = writeConversations(join(folder, 'other.jsonl'), (name) => name);
     const { code, events } = await run('train', request('undisturbed', { trainingFile: other }));

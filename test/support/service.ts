@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { AwsClients } from '../../src/aws/clients.js';
 import type { RunResult, RunStatus } from '../../src/domain/run-state.js';
 import type {
@@ -14,7 +14,8 @@ import type {
 import type { SettingsOverride } from '../../src/sandbox/settings.js';
 import { loadConfig } from '../../src/workers/config.js';
 import { createDependencies, type Dependencies } from '../../src/workers/dependencies.js';
-import { createWorker } from '../../src/workers/worker.js';
+import { runTogether, shutDown } from '../../src/workers/prepare.js';
+import { createWorkers } from '../../src/workers/worker.js';
 import { statusQuery, type WorkflowType } from '../../src/workflows/messages.js';
 import { type Addresses, providedAddresses, vitest } from './addresses.js';
 import { createTestDatabase } from './postgres.js';
@@ -133,15 +134,16 @@ export async function runWorker(
   addresses: Addresses = providedAddresses(),
 ): Promise<() => Promise<void>> {
   const { connection, release } = await shareConnections(addresses.temporalAddress);
-  const worker = await createWorker(dependencies, {
+  const workers = await createWorkers(dependencies, {
     connection,
     namespace: 'default',
     taskQueue,
     bundlePath: addresses.bundlePath,
   });
-  const running = worker.run();
+  const running = runTogether(workers);
   return async () => {
-    await shutDown(worker, running);
+    shutDown(workers);
+    await running;
     await release();
   };
 }
@@ -201,11 +203,6 @@ async function endOf<T>(handle: WorkflowHandle): Promise<Ending<T>> {
 
 function isCancelled(cause: unknown): boolean {
   return cause instanceof CancelledFailure;
-}
-
-async function shutDown(worker: Worker, running: Promise<void>): Promise<void> {
-  worker.shutdown();
-  await running;
 }
 
 async function admin<T>(endpoint: string, what: string): Promise<T> {

@@ -54,7 +54,7 @@ def _convert(request: dict, outputs: list[tuple[str, Path]], work: Path, events:
     if any(name != "f16" for name, _ in files):
         quantiser_folder()
     if adapter:
-        _check_adapter(adapter, base_model)
+        check_adapter(adapter, base_model)
     events.write("start", formats=[name for name, _ in outputs])
     work.mkdir()
     for name, path in outputs:
@@ -79,7 +79,7 @@ def _convert_model(base: Path, adapter: Path | None, files: list, request: dict,
     run_converter("convert_hf_to_gguf.py", arguments)
     if model != base:
         shutil.rmtree(model)
-    expected = _expected_metadata(base, request["name"])
+    expected = expected_metadata(base, request["name"])
     metadata = _verify(f16, "f16", expected)
     if wanted:
         f16 = _publish(wanted, "f16", metadata, events)
@@ -142,7 +142,7 @@ def _check_outputs(outputs: list[tuple[str, Path]], adapter: Path | None) -> Non
         raise Problem("outputs must name each format once, and at least one. Remedy: mend the run spec.")
 
 
-def _check_adapter(adapter: Path, base_model) -> None:
+def check_adapter(adapter: Path, base_model) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (adapter / name).is_file():
             raise Problem(f"The adapter at {adapter} has no {name}. Remedy: train it again.")
@@ -173,7 +173,7 @@ def _require_room(parameters: int, adapter: Path | None, files: list[tuple[str, 
     require_space(needs)
 
 
-def _expected_metadata(base: Path, name: str) -> dict:
+def expected_metadata(base: Path, name: str) -> dict:
     from transformers import AutoConfig, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(base)

@@ -76,10 +76,18 @@ class TorchEngine:
         total = cross_entropy(logits[is_labelled].float(), labels[is_labelled], reduction="sum")
         return total, int(is_labelled.sum())
 
+    def adapter(self) -> dict:
+        """A copy of the trained weights."""
+        tensors = get_peft_model_state_dict(self._model, save_embedding_layers=False)
+        return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    def restore_adapter(self, adapter: dict) -> None:
+        set_peft_model_state_dict(self._model, adapter)
+
     def state(self) -> dict:
         """Everything that decides how training goes on; plain tensors, numbers and containers."""
         return {
-            "adapter": get_peft_model_state_dict(self._model, save_embedding_layers=False),
+            "adapter": self.adapter(),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "random": torch.get_rng_state(),
@@ -87,7 +95,7 @@ class TorchEngine:
         }
 
     def restore(self, state: dict) -> None:
-        set_peft_model_state_dict(self._model, state["adapter"])
+        self.restore_adapter(state["adapter"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"])

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .conversations import read_examples
+from .early_stop import EarlyStop
 from .files import publish, remove, sha256_of_file
 from .limits import limit_threads
 from .model_folder import open_model_folder
@@ -21,6 +22,7 @@ from .program import EventLog, Problem, run
 
 ABOVE_0 = ("a number above 0", (int, float), lambda value: value > 0)
 COUNT = ("a whole number above 0", int, lambda value: value > 0)
+OPTIONAL_COUNT = ("a whole number above 0, or null", (int, type(None)), lambda value: value is None or value > 0)
 HYPERPARAMETERS = {
     "epochCount": ABOVE_0,
     "learningRate": ABOVE_0,
@@ -29,11 +31,20 @@ HYPERPARAMETERS = {
     "alpha": ABOVE_0,
     "dropout": ("a number from 0 to below 1", (int, float), lambda value: 0 <= value < 1),
     "maximumSequenceLength": COUNT,
-    "maximumSteps": ("a whole number above 0, or null", (int, type(None)), lambda value: value is None or value > 0),
+    "maximumSteps": OPTIONAL_COUNT,
     "checkpointSteps": COUNT,
+    "evaluationSteps": OPTIONAL_COUNT,
+    "plateauEvaluations": OPTIONAL_COUNT,
+    "plateauImprovement": ("a number of 0 or more", (int, float), lambda value: value >= 0),
+    "spikeFactor": (
+        "a number above 1, or null",
+        (int, float, type(None)),
+        lambda value: value is None or value > 1,
+    ),
     "seed": ("a whole number of 0 or more", int, lambda value: value >= 0),
 }
 """By name: what is allowed in words, as a type, and as a test."""
+MAY_BE_LEFT_OUT = {"evaluationSteps": None, "plateauEvaluations": None, "plateauImprovement": 0, "spikeFactor": None}
 
 
 def main() -> None:
@@ -55,6 +66,12 @@ def train(request: dict, events: EventLog) -> dict:
     length = hyperparameters["maximumSequenceLength"]
     examples = read_examples(request["trainingFile"], tokenizer, length)
     validation = request["validationFile"] and read_examples(request["validationFile"], tokenizer, length)
+    watch = EarlyStop(hyperparameters)
+    if watch.is_on and not validation:
+        raise Problem(
+            "plateauEvaluations and spikeFactor need a validation split, and there is none. "
+            "Remedy: set dataset.validationShare above 0, or leave them out."
+        )
     steps = _step_count(len(examples), hyperparameters)
     base_fingerprint = base_model.fingerprint()
     fingerprint = _fingerprint(base_fingerprint, request)
@@ -65,9 +82,10 @@ def train(request: dict, events: EventLog) -> dict:
     done = 0
     if checkpoint:
         done, state = checkpoint
-        engine.restore(state)
+        engine.restore(state["engine"])
+        watch.restore(state["watch"])
     events.write("start", steps=steps, resumedFromStep=done, device=engine.device)
-    course = Course(engine, events, directory / "checkpoints", fingerprint, hyperparameters, steps)
+    course = Course(engine, events, directory / "checkpoints", fingerprint, hyperparameters, steps, watch)
     if not course.follow(examples, validation or [], done, stop):
         return {"status": "stopped"}
     return {"status": "completed", "adapterSha256": _publish_adapter(engine, directory, base_fingerprint)}
@@ -90,7 +108,14 @@ class Course:
     """The steps of one training run, from wherever it stands to its end or its stop."""
 
     def __init__(
-        self, engine, events: EventLog, checkpoints: Path, fingerprint: str, hyperparameters: dict, steps: int
+        self,
+        engine,
+        events: EventLog,
+        checkpoints: Path,
+        fingerprint: str,
+        hyperparameters: dict,
+        steps: int,
+        watch: EarlyStop,
     ):
         self._engine = engine
         self._events = events
@@ -98,6 +123,7 @@ class Course:
         self._fingerprint = fingerprint
         self._hyperparameters = hyperparameters
         self._steps = steps
+        self._watch = watch
         self._saved = 0
 
     def follow(self, examples: list, validation: list, done: int, stop: StopRequest) -> bool:
@@ -106,6 +132,8 @@ class Course:
         per_epoch = -(-len(examples) // size)
         if done and not self._validate(validation, done, per_epoch, stop):
             return False
+        if self._ends_early(done):
+            return True
         started_at, first, tokens = time.monotonic(), done, 0
         for step in range(done + 1, self._steps + 1):
             if stop.arrived:
@@ -127,16 +155,39 @@ class Course:
                 tokensPerSecond=round(tokens / seconds, 2),
                 etaSeconds=round(seconds / (step - first) * (self._steps - step), 1),
             )
+            self._watch.add_training_loss(loss, step)
             if step == self._steps or step % self._hyperparameters["checkpointSteps"] == 0:
                 self._save(step)
             if not self._validate(validation, step, per_epoch, stop):
                 self._save(step)
                 return False
+            if self._ends_early(step):
+                return True
+        self._keep_best()
         return True
 
+    def _ends_early(self, step: int) -> bool:
+        if self._watch.reason is None or step == self._steps:
+            return False
+        if self._watch.best is None:
+            raise Problem(
+                f"Stopped at step {step}, because {self._watch.reason}, before the validation loss was measured once: "
+                "there is no good adapter to keep. Remedy: a lower learningRate, or a smaller evaluationSteps."
+            )
+        self._events.write("earlyStop", step=step, steps=self._steps, reason=self._watch.reason)
+        self._keep_best()
+        return True
+
+    def _keep_best(self) -> None:
+        best = self._watch.best
+        if best:
+            self._engine.restore_adapter(best["adapter"])
+            self._events.write("best", step=best["step"], validationLoss=best["loss"])
+
     def _validate(self, examples: list, step: int, per_epoch: int, stop: StopRequest) -> bool:
-        """After each epoch and at the end. Returns False when it was cut off by a stop."""
-        if not examples or step != self._steps and step % per_epoch != 0:
+        """After each epoch or so many steps, and at the end. Returns False when it was cut off by a stop."""
+        every = self._hyperparameters["evaluationSteps"] or per_epoch
+        if not examples or step == self._watch.evaluated or (step != self._steps and step % every != 0):
             return True
         size = self._hyperparameters["batchSize"]
         total, count = 0.0, 0
@@ -146,6 +197,7 @@ class Course:
             loss, labelled = self._engine.summed_loss(examples[start : start + size])
             total, count = total + loss, count + labelled
         self._events.write("validation", step=step, validationLoss=total / count)
+        self._watch.add_validation_loss(total / count, step, self._engine.adapter)
         return True
 
     def _save(self, step: int) -> None:
@@ -153,7 +205,8 @@ class Course:
 
         if step == 0 or step == self._saved:
             return
-        save_checkpoint(self._checkpoints, step, self._fingerprint, self._engine.state())
+        state = {"engine": self._engine.state(), "watch": self._watch.state()}
+        save_checkpoint(self._checkpoints, step, self._fingerprint, state)
         self._saved = step
         self._events.write("checkpoint", step=step)
 
@@ -194,7 +247,8 @@ def _publish_adapter(engine, directory: Path, base_fingerprint: str) -> str:
     return sha256_of_file(final / "adapter_model.safetensors")
 
 
-def _check_hyperparameters(hyperparameters: dict) -> dict:
+def _check_hyperparameters(given: dict) -> dict:
+    hyperparameters = {**MAY_BE_LEFT_OUT, **given}
     for name, (allowed, kind, is_allowed) in HYPERPARAMETERS.items():
         value = hyperparameters[name]
         if not isinstance(value, kind) or isinstance(value, bool) or not is_allowed(value):

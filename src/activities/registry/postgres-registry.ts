@@ -14,6 +14,7 @@ import {
   setDeployment,
   setStatus,
 } from './model-version.repository.js';
+import { insertParity } from './parity.repository.js';
 import { promote } from './promotion.js';
 import type { Author, Registry } from './registry.js';
 import { forgetDeployment, retire } from './retirement.js';
@@ -45,6 +46,13 @@ export function createRegistry(database: Kysely<Database>): Registry {
         await lockChampion(transaction, author, model);
         await requireVersion(transaction, model, version);
         await insertValidation(transaction, author, model, version, validation);
+      }),
+
+    recordParity: (author, model, version, parity) =>
+      database.transaction().execute(async (transaction) => {
+        await lockChampion(transaction, author, model);
+        await requireVersion(transaction, model, version);
+        await insertParity(transaction, author, model, version, parity);
       }),
 
     promote: (author, move) =>

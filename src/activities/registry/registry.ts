@@ -4,6 +4,7 @@ import type { DeploymentReference } from '../../domain/deployment.js';
 import type { Metrics, Verdict } from '../../domain/evaluation/evaluation.js';
 import type { CheckResult } from '../../domain/evaluation/gate-policy.js';
 import type { DeploymentAction, DeploymentEvent, ModelVersion } from '../../domain/model-version.js';
+import type { ParityRow } from '../../domain/parity.js';
 import type { TrainingJobDescription, TrainingJobRequest } from '../../domain/training-job.js';
 
 /** Who writes: stamped on every row. */
@@ -63,6 +64,20 @@ export interface Registry {
       samples: number;
       metrics: Metrics;
       checks: readonly CheckResult[];
+      reportUri: string;
+    },
+  ): Promise<void>;
+
+  /** Natural key: model, version, the workflow's run, and what was measured. A version that differs has failed. */
+  recordParity(
+    author: Author,
+    model: string,
+    version: number,
+    parity: {
+      /** The files it was converted to, or what a deployment of it answers. */
+      measured: 'files' | 'served';
+      verdict: Verdict;
+      rows: readonly ParityRow[];
       reportUri: string;
     },
   ): Promise<void>;

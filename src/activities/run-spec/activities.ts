@@ -32,7 +32,9 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
           training: { provider: version.provider, baseModel: version.baseModel },
           deployment:
             input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
-          ...(version.artifact && { conversion: { quantization: version.artifact.quantization } }),
+          conversion:
+            input.conversion ??
+            (version.artifact ? { quantization: version.artifact.quantization } : undefined),
           validation: input.validation,
           onRunning: input.onRunning,
           waiting: input.waiting,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ModelFormat } from '../../domain/artifact.js';
 import { PermanentFailure } from '../../domain/failures.js';
+import { defaultTolerances } from '../../domain/parity.js';
 import type { Recipe } from '../../domain/recipe.js';
 import {
   type DatasetSource,
@@ -139,8 +140,7 @@ function resolveConversion(
 ): ResolvedRunSpec['conversion'] {
   const { produces } = choose(training, providerName, 'training.provider');
   const { serves } = choose(targets, targetName, 'deployment.target');
-  if (isConvertible(produces, serves))
-    return { quantization: conversion?.quantization ?? defaultQuantization };
+  if (isConvertible(produces, serves)) return completeConversion(conversion ?? {});
   if (produces !== serves) {
     const allowed = [...targets.values()]
       .filter((target) => canServe(target.serves, produces))
@@ -159,6 +159,18 @@ function resolveConversion(
     );
   }
   return null;
+}
+
+function completeConversion({
+  quantization = defaultQuantization,
+  compare = ['f16'],
+  parity: { prompts = 8, answerTokens = 64, ...tolerance } = {},
+}: NonNullable<RunSpec['conversion']>): NonNullable<ResolvedRunSpec['conversion']> {
+  return {
+    quantization,
+    compare: [...new Set(compare)].filter((format) => format !== quantization),
+    parity: { prompts, answerTokens, tolerance: { ...defaultTolerances[quantization], ...tolerance } },
+  };
 }
 
 function resolveValidation(input: RunSpec, recipe: Recipe): ResolvedRunSpec['validation'] {

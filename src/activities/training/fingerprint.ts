@@ -13,7 +13,8 @@ export function fingerprint(spec: ResolvedRunSpec, dataset: Pick<DatasetManifest
     recipe: spec.recipe,
     recipeHash: spec.recipeHash,
     training: spec.training,
-    conversion: spec.conversion,
+    // What it is compared with changes nothing of the model.
+    conversion: spec.conversion && { quantization: spec.conversion.quantization },
     deployment: spec.deployment,
     validation: spec.validation,
   };

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
-import { datasetManifestSchema } from '../../domain/dataset/manifest.js';
-import type { DatasetManifest, DatasetRecord } from '../../domain/dataset.js';
+import type { DatasetManifest } from '../../domain/dataset.js';
 import type { DeploymentReference } from '../../domain/deployment.js';
 import { aggregateMetrics } from '../../domain/evaluation/aggregate.js';
 import { decideGate } from '../../domain/evaluation/decide.js';
 import type { ScoredAnswer, Verdict } from '../../domain/evaluation/evaluation.js';
 import type { CheckResult, GatePolicy } from '../../domain/evaluation/gate-policy.js';
-import { PermanentFailure } from '../../domain/failures.js';
 import { canonicalJson } from '../../domain/json.js';
+import type { LossCurve } from '../../domain/loss-curve.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { validationPrefix } from '../../domain/names.js';
+import type { ParityRow } from '../../domain/parity.js';
 import type { Recipe } from '../../domain/recipe.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import type { ObjectStore } from '../dataset/object-store.js';
@@ -19,6 +19,7 @@ import type { Author, Registry } from '../registry/registry.js';
 import type { DeploymentUsage } from '../usage/deployment-usage.js';
 import { keepAlive } from '../waiting.js';
 import { askSuite } from './ask-suite.js';
+import { heldOutRecords, loadManifest } from './held-out.js';
 import { renderReportHtml } from './report/html.js';
 import { renderReportMarkdown } from './report/markdown.js';
 import {
@@ -33,6 +34,9 @@ export interface EvaluateModelInput {
   readonly version: ModelVersion;
   readonly deployment: DeploymentReference;
   readonly author: Author;
+  /** For the report: what the run found out before. */
+  readonly parity: readonly ParityRow[];
+  readonly lossCurve: LossCurve | null;
 }
 
 export interface Evaluation {
@@ -70,7 +74,7 @@ export function createValidationActivities(dependencies: ValidationDependencies)
 
 async function evaluate(
   { recipes, providers, registry, objects, usage }: ValidationDependencies,
-  { spec, version, deployment, author }: EvaluateModelInput,
+  { spec, version, deployment, author, parity, lossCurve }: EvaluateModelInput,
   progress: (text: string) => void,
 ): Promise<Evaluation> {
   const startedAt = new Date(activityInfo().scheduledTimestampMs).toISOString();
@@ -104,6 +108,8 @@ async function evaluate(
   const report = buildValidationReport({
     header: {
       ...headerOf(recipe, policy, manifest, { spec, version, deployment, author }),
+      parity,
+      lossCurve,
       startedAt,
       finishedAt: new Date().toISOString(),
     },
@@ -130,8 +136,13 @@ function headerOf(
   recipe: Recipe,
   policy: GatePolicy,
   manifest: DatasetManifest,
-  { spec, version, deployment, author }: EvaluateModelInput,
-): Omit<ReportHeader, 'startedAt' | 'finishedAt'> {
+  {
+    spec,
+    version,
+    deployment,
+    author,
+  }: Pick<EvaluateModelInput, 'spec' | 'version' | 'deployment' | 'author'>,
+): Omit<ReportHeader, 'startedAt' | 'finishedAt' | 'parity' | 'lossCurve'> {
   const { suite, seed, temperature } = spec.validation;
   return {
     model: {
@@ -155,23 +166,6 @@ async function storeReport(objects: ObjectStore, prefix: string, report: Validat
   await objects.put(`${prefix}/report.md`, renderReportMarkdown(report), 'text/markdown; charset=utf-8');
   await objects.put(`${prefix}/report.html`, renderReportHtml(report), 'text/html; charset=utf-8');
   return `${prefix}/report.html`;
-}
-
-async function loadManifest(objects: ObjectStore, uri: string): Promise<DatasetManifest> {
-  const text = await objects.getText(uri);
-  if (text === null) {
-    throw new PermanentFailure('ValidationFailed', `ValidationFailed: the dataset manifest ${uri} is gone.`);
-  }
-  return datasetManifestSchema.parse(JSON.parse(text));
-}
-
-async function heldOutRecords(objects: ObjectStore, manifest: DatasetManifest): Promise<DatasetRecord[]> {
-  const text = manifest.heldOut && (await objects.getText(manifest.heldOut.uri));
-  if (!text) return [];
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as DatasetRecord);
 }
 
 /** Answers are reused only for the same questions to the same deployment. */

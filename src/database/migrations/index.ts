@@ -5,6 +5,7 @@ import { deploymentUsage } from './0003-deployment-usage.js';
 import { admissionTickets } from './0004-admission-tickets.js';
 import { artifacts } from './0005-artifacts.js';
 import { callRates } from './0006-call-rates.js';
+import { parityChecks } from './0007-parity-checks.js';
 
 /** Applied in order of name. A migration that has been released is never edited: add the next one. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004-admission-tickets': admissionTickets,
   '0005-artifacts': artifacts,
   '0006-call-rates': callRates,
+  '0007-parity-checks': parityChecks,
 };

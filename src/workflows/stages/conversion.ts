@@ -1,7 +1,8 @@
 import type { ModelVersion } from '../../domain/model-version.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
-import { conversion } from '../proxies.js';
+import { compute } from '../proxies.js';
 import type { Run } from '../run.js';
+import { queueMs } from './deadlines.js';
 
 /** Turns a version's model into what its target serves; returns the version with its artifact. */
 export async function conversionStage(
@@ -20,9 +21,10 @@ export async function conversionStage(
   }
   return run.stage('conversion', 'ConversionFailed', async (stage) => {
     const minutes = spec.deadlines.conversionMinutes;
-    const converted = await conversion(
+    const converted = await compute(
       `Convert ${version.modelName} to ${wanted.quantization}`,
       minutes * 60_000,
+      queueMs(spec),
     ).convertModel({ version, conversion: wanted, author: run.author });
     const bytes = converted.artifact?.bytes ?? 0;
     stage.note = `${wanted.quantization}, ${(bytes / 1e6).toFixed(0)} MB`;

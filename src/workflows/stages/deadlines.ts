@@ -11,6 +11,11 @@ export function purchaseMs({ deadlines }: ResolvedRunSpec, isPatient: boolean): 
   return isPatient ? deadlineMs : Math.min(deadlineMs, firstTryMs);
 }
 
+/** How long work on our own machines may wait for its turn: room there is bought from nobody, and waited for as well. */
+export function queueMs({ deadlines }: ResolvedRunSpec): number {
+  return deadlines.purchaseHours * 3_600_000;
+}
+
 /** Hours from the purchase of a deployment until its run has ended, at the latest. */
 export function serviceHours({ deadlines, approval }: ResolvedRunSpec): number {
   const { purchaseHours, deploymentMinutes, validationMinutes, approvalHours } = deadlines;

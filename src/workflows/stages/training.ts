@@ -29,6 +29,7 @@ export async function trainingStage(
       status: 'running',
       trainingLoss: null,
       validationLoss: null,
+      lossCurve: null,
     };
     run.show();
 
@@ -37,9 +38,11 @@ export async function trainingStage(
       throw error;
     });
 
-    const { status, trainingLoss, validationLoss } = ended;
-    run.state.job = { name: job.jobName, id: job.jobId, status, trainingLoss, validationLoss };
-    stage.note = `${job.jobName} ${status}${trainingLoss === null ? '' : `, training loss ${trainingLoss.toFixed(3)}`}`;
+    const { status, trainingLoss, validationLoss, lossCurve = null } = ended;
+    run.state.job = { name: job.jobName, id: job.jobId, status, trainingLoss, validationLoss, lossCurve };
+    const loss = trainingLoss === null ? '' : `, training loss ${trainingLoss.toFixed(3)}`;
+    const earlyStop = lossCurve?.earlyStop ? `; ${lossCurve.earlyStop}` : '';
+    stage.note = `${job.jobName} ${status}${loss}${earlyStop}`;
     bookTraining(run, spec, dataset, status);
     const modelId = modelOf(job, ended);
 

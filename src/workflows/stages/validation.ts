@@ -7,8 +7,9 @@ import type { ResolvedRunSpec } from '../../domain/run-spec.js';
 import { failWith } from '../failures.js';
 import { validation } from '../proxies.js';
 import type { Run } from '../run.js';
+import { servedParity } from './parity.js';
 
-/** Asks the deployed version the whole suite and judges its raw first answers by the gate policy. */
+/** First whether a deployment of a converted model answers as its file; then asks the deployed version the whole suite and judges its raw first answers by the gate policy. */
 export async function validationStage(
   run: Run,
   spec: ResolvedRunSpec,
@@ -16,12 +17,21 @@ export async function validationStage(
   deployment: DeploymentReference,
 ): Promise<Verdict> {
   return run.stage('validation', 'ValidationFailed', async (stage) => {
+    const parity = await servedParity(run, spec, version, deployment);
+    if (parity !== 'passed') return parity;
     const minutes = spec.deadlines.validationMinutes;
     const { suite, policy, samples } = spec.validation;
     const evaluated = await validation(
       `Ask ${samples} questions of suite ${suite}, judge by policy ${policy}`,
       minutes * 60_000,
-    ).evaluateModel({ spec, version, deployment, author: run.author });
+    ).evaluateModel({
+      spec,
+      version,
+      deployment,
+      author: run.author,
+      parity: run.state.parity,
+      lossCurve: run.state.job?.lossCurve ?? null,
+    });
 
     const { verdict, checks, reportUri, answers, inputTokens, outputTokens } = evaluated;
     run.state.verdict = verdict;

@@ -40,6 +40,13 @@ export function createReadingEngine(millisecondsPerWord = 0): ReadingEngine {
             outputTokens: said.length,
           };
         },
+        // It reads as it is told to.
+        follow: async ({ turns }, answer) => ({
+          promptTokens: (turns.at(-1)?.text ?? '').split(' ').map((word) => word.length),
+          chosenTokens: answer,
+          logLikelihood: 0,
+          text: answer.join(' '),
+        }),
         dispose: async () => {
           events.push(`dispose ${name}`);
         },

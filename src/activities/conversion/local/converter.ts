@@ -20,7 +20,7 @@ export interface LocalConverterOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** A conversion uses all memory that the model needs, several times over: this process does one at a time. */
+/** Quantising is short, and what does it has its place in the line of the compute queue. */
 const threads = 2;
 
 /**
@@ -29,18 +29,11 @@ const threads = 2;
  * that it is whole.
  */
 export function createLocalConverter(options: LocalConverterOptions): Converter {
-  let line: Promise<unknown> = Promise.resolve();
   return {
     async convert(request, report, signal) {
       const uri = artifactUri(request);
       const existing = await findArtifact(options.objects, uri, request);
-      if (existing) return existing;
-      const turn = line.then(() => {
-        signal.throwIfAborted();
-        return convert(options, request, uri, report, signal);
-      });
-      line = turn.catch(() => {});
-      return turn;
+      return existing ?? convert(options, request, uri, report, signal);
     },
   };
 }
@@ -75,7 +68,8 @@ async function convert(
     );
     const { python, environment } = options;
     const program = { python, trainingDirectory, requestPath, environment };
-    const converted = await runConversion(program, report, signal);
+    const [converted] = await runConversion(program, report, signal);
+    if (!converted) throw new Error(`The conversion of ${request.modelName} ended without a file`);
     report('uploads the file');
     await objects.putFile(uri, file, 'application/octet-stream');
     return await describeArtifact(objects, uri, request, converted);

@@ -2,31 +2,34 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { PermanentFailure } from '../../../domain/failures.js';
 
-export interface ConversionProgram {
+/** A program of `training/anneal_training` with its request. */
+export interface TrainingProgram {
   readonly python: string;
   readonly trainingDirectory: string;
   readonly requestPath: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** The file that was written, as the program read it back. */
+/** A file that was written, as the program read it back. */
 export interface ConvertedFile {
+  readonly format: string;
+  readonly path: string;
   readonly sha256: string;
   readonly bytes: number;
   readonly metadata: Readonly<Record<string, string | number | null>>;
 }
 
-/** One line of the program's output; see training/README.md. */
-interface ConversionEvent {
+/** One line of a program's output; see training/README.md. */
+export interface ProgramEvent {
   readonly event: string;
-  readonly stage?: string;
-  readonly format?: string;
   readonly status?: string;
   readonly message?: string | null;
-  readonly sha256?: string;
-  readonly bytes?: number;
-  readonly metadata?: ConvertedFile['metadata'];
 }
+
+type ConversionEvent =
+  | (ProgramEvent & { readonly event: 'stage'; readonly stage: string })
+  | (ProgramEvent & ConvertedFile & { readonly event: 'file' })
+  | (ProgramEvent & { readonly event: 'start' | 'end' });
 
 const stages: Readonly<Record<string, string>> = {
   merge: 'merges the adapter into the base model',
@@ -41,11 +44,26 @@ const lastWords = 2000;
  * Throws `ConversionFailed` where the program says why it cannot be done, any other error to be retried.
  */
 export async function runConversion(
-  { python, trainingDirectory, requestPath, environment }: ConversionProgram,
+  program: TrainingProgram,
   report: (doing: string) => void,
   signal: AbortSignal,
-): Promise<ConvertedFile> {
-  const child = spawn(python, ['-m', 'anneal_training.convert', requestPath], {
+): Promise<readonly ConvertedFile[]> {
+  const files: ConvertedFile[] = [];
+  await runProgram<ConversionEvent>('convert', program, signal, (event) => {
+    if (event.event === 'stage') report(stages[event.stage] ?? event.stage);
+    if (event.event === 'file') files.push(event);
+  });
+  return files;
+}
+
+/** Runs a program of `training/anneal_training` to its end; see `runConversion` for what it throws. */
+export async function runProgram<Event extends ProgramEvent>(
+  name: 'convert' | 'parity',
+  { python, trainingDirectory, requestPath, environment }: TrainingProgram,
+  signal: AbortSignal,
+  onEvent: (event: Event) => void,
+): Promise<void> {
+  const child = spawn(python, ['-m', `anneal_training.${name}`, requestPath], {
     cwd: trainingDirectory,
     env: { ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,23 +79,17 @@ export async function runConversion(
   });
   // A failure to start is told by `closed`; until then nobody listens to it.
   closed.catch(() => {});
-  let file: ConvertedFile | null = null;
-  let end: ConversionEvent | null = null;
+  let end: ProgramEvent | null = null;
   for await (const line of createInterface({ input: child.stdout })) {
-    const event = JSON.parse(line) as ConversionEvent;
-    if (event.event === 'stage') report(stages[event.stage ?? ''] ?? event.stage ?? '');
-    if (event.event === 'file') file = toFile(event);
+    const event = JSON.parse(line) as Event;
     if (event.event === 'end') end = event;
+    else onEvent(event);
   }
   const exitCode = await closed;
   signal.throwIfAborted();
-  if (end?.status === 'completed' && file) return file;
+  if (end?.status === 'completed') return;
   if (end?.status === 'failed') {
     throw new PermanentFailure('ConversionFailed', `ConversionFailed: ${end.message ?? 'no reason given'}`);
   }
-  throw new Error(`The conversion ended with exit code ${exitCode} before it was done: ${said.trim()}`);
-}
-
-function toFile({ sha256 = '', bytes = 0, metadata = {} }: ConversionEvent): ConvertedFile {
-  return { sha256, bytes, metadata };
+  throw new Error(`The program ${name} ended with exit code ${exitCode} before it was done: ${said.trim()}`);
 }

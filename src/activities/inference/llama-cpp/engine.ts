@@ -26,6 +26,12 @@ export interface LoadedModel {
     question: Omit<ModelQuestion, 'modelId'>,
     signal?: AbortSignal,
   ): Promise<Omit<ModelAnswer, 'latencyMs'>>;
+  /** Puts a question and a given answer to the model, and says what it would have said in its place. */
+  follow(
+    question: Pick<ModelQuestion, 'system' | 'turns'>,
+    answer: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<FollowedAnswer>;
   dispose(): Promise<void>;
 }
 
@@ -48,4 +54,15 @@ export function withdrawal(signal: AbortSignal): Error {
 
 export function throwIfWithdrawn(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw withdrawal(signal);
+}
+
+export interface FollowedAnswer {
+  /** The question as the model's own template and tokenizer write it. */
+  readonly promptTokens: readonly number[];
+  /** The most probable token at each place of the given answer, with everything given before it. */
+  readonly chosenTokens: readonly number[];
+  /** Natural logarithm of the probability of the given answer. */
+  readonly logLikelihood: number;
+  /** The given answer as text. */
+  readonly text: string;
 }

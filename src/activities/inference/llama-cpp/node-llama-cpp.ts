@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { ModelQuestion } from '../client.js';
-import { type LlamaEngine, type LoadedModel, type ModelToLoad, throwIfWithdrawn } from './engine.js';
+import {
+  type FollowedAnswer,
+  type LlamaEngine,
+  type LoadedModel,
+  type ModelToLoad,
+  throwIfWithdrawn,
+} from './engine.js';
 
 /** What is used of `node-llama-cpp`; it is no dependency of the project, so its own types are not there. */
 interface Library {
@@ -37,7 +43,16 @@ interface Sequence {
   clearHistory(): Promise<void>;
   evaluate(tokens: Token[], options: { temperature: number; seed: number }): AsyncGenerator<Token>;
   evaluateWithoutGeneratingNewTokens(tokens: Token[]): Promise<void>;
+  controlledEvaluate(
+    input: readonly (Token | [Token, { generateNext: typeof everyProbability }])[],
+  ): Promise<({ next: { probabilities?: ReadonlyMap<Token, number> } } | undefined)[]>;
 }
+
+/** Of all tokens, untouched by any sampling; the most probable comes first. */
+const everyProbability = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
+
+/** What rounds to zero, or is no token of this model, still counts. */
+const leastProbability = 1e-10;
 
 interface TemplateLibrary {
   readonly Template: new (source: string) => Template;
@@ -112,6 +127,8 @@ async function load(
     return {
       answer: (question, signal) =>
         answer(model, sequence, context.contextSize, toPrompt(model, template, question), question, signal),
+      follow: (question, given, signal) =>
+        follow(model, sequence, context.contextSize, toPrompt(model, template, question), given, signal),
       dispose: () => model.dispose(),
     };
   } catch (error) {
@@ -161,11 +178,7 @@ async function answer(
   signal: AbortSignal | undefined,
 ) {
   const room = contextTokens - prompt.length;
-  if (room <= 0) {
-    throw refused(
-      `the prompt has ${prompt.length} tokens; allowed: fewer than ${contextTokens}, the deployment's contextTokens`,
-    );
-  }
+  if (room <= 0) throw tooLong(prompt, contextTokens);
   // What an earlier question has left could change the last digits, and with them the answer.
   await sequence.clearHistory();
   const last = prompt.length - 1;
@@ -190,6 +203,40 @@ async function answer(
     inputTokens: prompt.length,
     outputTokens: tokens.length,
   };
+}
+
+async function follow(
+  model: Model,
+  sequence: Sequence,
+  contextTokens: number,
+  prompt: Token[],
+  given: readonly Token[],
+  signal: AbortSignal | undefined,
+): Promise<FollowedAnswer> {
+  const input = [...prompt, ...given.slice(0, -1)];
+  if (input.length > contextTokens) throw tooLong(input, contextTokens);
+  throwIfWithdrawn(signal);
+  await sequence.clearHistory();
+  const first = prompt.length - 1;
+  const evaluated = await sequence.controlledEvaluate(
+    input.map((token, index) => (index < first ? token : [token, { generateNext: everyProbability }])),
+  );
+  const chosenTokens: Token[] = [];
+  let logLikelihood = 0;
+  for (const [index, token] of given.entries()) {
+    const probabilities: ReadonlyMap<Token, number> =
+      evaluated[first + index]?.next.probabilities ?? new Map();
+    chosenTokens.push(probabilities.keys().next().value ?? -1);
+    logLikelihood += Math.log(Math.max(probabilities.get(token) ?? 0, leastProbability));
+  }
+  const text = model.detokenize(given, false, prompt.slice(-8));
+  return { promptTokens: prompt, chosenTokens, logLikelihood, text };
+}
+
+function tooLong(prompt: readonly Token[], contextTokens: number): PermanentFailure {
+  return refused(
+    `the prompt has ${prompt.length} tokens; allowed: fewer than ${contextTokens}, the deployment's contextTokens`,
+  );
 }
 
 function refused(reason: string): PermanentFailure {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { sparkline } from '../../../domain/loss-curve.js';
 import type { TrainingJobDescription } from '../../../domain/training-job.js';
 import { deleteArtifact, findDamage, uploadArtifact } from './artifact.js';
-import { describeStep, readProgress, type TrainingProgress } from './events.js';
+import { describeStep, lossCurveOf, readProgress, type TrainingProgress } from './events.js';
 import {
   isCancelled,
   type JobFolder,
@@ -35,8 +36,8 @@ export async function describeJob(
 
 type State = Pick<TrainingJobDescription, 'status' | 'rawStatus' | 'progress'>;
 
-function goingOn(job: JobFolder, supervision: Supervision, { step }: TrainingProgress): State {
-  const reached = step && describeStep(step, epochsOf(job));
+function goingOn(job: JobFolder, supervision: Supervision, { step, training }: TrainingProgress): State {
+  const reached = step && `${describeStep(step, epochsOf(job))} ${sparkline(training)}`;
   switch (supervision.phase) {
     case 'stuck':
       return { status: 'pending', rawStatus: 'Queued', progress: `cannot go on: ${supervision.reason}` };
@@ -72,11 +73,14 @@ async function describeEnd(
 ): Promise<TrainingJobDescription> {
   const progress = await readProgress(job.path);
   const { step } = progress;
-  const reached = step ? describeStep({ ...step, etaSeconds: null }, epochsOf(job)) : 'before its first step';
+  const last = step ? describeStep({ ...step, etaSeconds: null }, epochsOf(job)) : 'before its first step';
+  const { earlyStop } = lossCurveOf(progress);
+  const reached = earlyStop === null ? last : `${last}; ${earlyStop}`;
   const common = {
     ...lossesOf(progress),
     failureMessage: null,
     modelId: null,
+    lossCurve: lossCurveOf(progress),
     startedAt: progress.startedAt,
     endedAt: end.at,
   };

@@ -1,5 +1,6 @@
+import { parityCells, parityHead } from '../../../domain/parity.js';
 import { provenanceRows } from './markdown.js';
-import { latencyCurve, shareBars } from './plots.js';
+import { latencyCurve, lossPlot, shareBars } from './plots.js';
 import type { ReportedAnswer, ValidationReport } from './report.js';
 import { style } from './style.js';
 import { html, number, simulatedNotice, verdictSentences } from './text.js';
@@ -35,6 +36,8 @@ ${report.slices.length > 0 ? `<h2>Slices by label</h2>${sliceTable(report)}` : '
 <h2>Worst ${report.worst.length} answers</h2>
 ${report.worst.map(worstAnswer).join('\n') || '<p>No answers.</p>'}
 ${report.answersUri ? `<p class="soft">All answers: ${html(report.answersUri)}</p>` : ''}
+${trainingSection(report)}
+${paritySection(report)}
 <h2>What was judged</h2>
 ${table(
   ['What', 'Which'],
@@ -79,6 +82,20 @@ function metricTable(report: ValidationReport): string {
     number(report.samples[name]),
   ]);
   return `<details><summary>All ${rows.length} metrics</summary>${table(['Metric', 'Value', 'Answers'], rows, [1, 2])}</details>`;
+}
+
+function trainingSection({ lossCurve }: ValidationReport): string {
+  if (!lossCurve) return '';
+  const earlyStop = lossCurve.earlyStop ? `<p>It ${html(lossCurve.earlyStop)}.</p>` : '';
+  return `<h2>Training</h2>${lossPlot(lossCurve)}${earlyStop}`;
+}
+
+function paritySection({ parity = [] }: ValidationReport): string {
+  if (parity.length === 0) return '';
+  const rows = parity.map((row) => parityCells(row).map(html));
+  const findings = parity.flatMap((row) => row.findings.map((finding) => `<li>${html(finding)}</li>`));
+  const list = findings.length > 0 ? `<ul>${findings.join('')}</ul>` : '';
+  return `<h2>Parity with the trained model</h2>${table(parityHead, rows)}${list}`;
 }
 
 function latencySummary({ latency }: ValidationReport): string {

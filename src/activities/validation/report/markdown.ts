@@ -1,3 +1,5 @@
+import { type LossPoint, sparkline } from '../../../domain/loss-curve.js';
+import { parityCells, parityHead } from '../../../domain/parity.js';
 import type { ReportedAnswer, ValidationReport } from './report.js';
 import { markdown, markdownBlock, number, simulatedNotice, verdictSentences } from './text.js';
 
@@ -17,6 +19,8 @@ export function renderReportMarkdown(report: ValidationReport): string {
     report.slices.length > 0 ? `## Slices\n\n${sliceTable(report)}` : '',
     `## Worst answers\n\n${report.worst.map(worstAnswer).join('\n\n') || 'No answers.'}`,
     report.answersUri ? `All answers: ${markdown(report.answersUri)}` : '',
+    lossSection(report),
+    paritySection(report),
     '## What was judged',
     provenance(report),
   ];
@@ -106,6 +110,29 @@ function worstAnswer(answer: ReportedAnswer): string {
     `Question:\n\n${markdownBlock(answer.question)}`,
     `Answer (${number(answer.latencyMs / 1000)} s):\n\n${markdownBlock(answer.answer)}`,
   ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function lossSection({ lossCurve }: ValidationReport): string {
+  if (!lossCurve) return '';
+  const line = (name: string, points: readonly LossPoint[]) =>
+    points.length < 2
+      ? []
+      : [`${name}: ${sparkline(points)} from ${number(points[0]?.[1])} to ${number(points.at(-1)?.[1])}.`];
+  return [
+    '## Training',
+    ...line('Training loss', lossCurve.training),
+    ...line('Validation loss', lossCurve.validation),
+    ...(lossCurve.earlyStop ? [`It ${markdown(lossCurve.earlyStop)}.`] : []),
+  ].join('\n\n');
+}
+
+function paritySection({ parity = [] }: ValidationReport): string {
+  if (parity.length === 0) return '';
+  const rows = parity.map((row) => parityCells(row).map(markdown));
+  const findings = parity.flatMap((row) => row.findings.map((finding) => `- ${markdown(finding)}`));
+  return ['## Parity with the trained model', table(parityHead, rows), findings.join('\n')]
     .filter((part) => part !== '')
     .join('\n\n');
 }

@@ -1,4 +1,5 @@
 import type { CheckResult } from '../../../domain/evaluation/gate-policy.js';
+import type { LossCurve, LossPoint } from '../../../domain/loss-curve.js';
 import type { ValidationReport } from './report.js';
 import { html, number } from './text.js';
 
@@ -50,6 +51,36 @@ export function latencyCurve(report: ValidationReport): string {
         .join('') +
       marks.join('') +
       `<path class="curve" d="${path}H${point(x(end))}"/>`,
+  );
+}
+
+/** Training and validation loss by step; the validation loss is dotted. */
+export function lossPlot({ training, validation }: LossCurve): string {
+  const all = [...training, ...validation];
+  if (all.length < 2) return '<p>Too few steps for a curve.</p>';
+  const lastStep = Math.max(...all.map(([step]) => step));
+  const highest = Math.max(...all.map(([, loss]) => loss), Number.EPSILON);
+  const x = (step: number) => 60 + (step / lastStep) * 560;
+  const y = (loss: number) => 180 - (loss / highest) * 160;
+  const line = (points: readonly LossPoint[], style: string) =>
+    points.length < 2
+      ? ''
+      : `<path class="curve"${style} d="M${points.map(([step, loss]) => `${point(x(step))} ${point(y(loss))}`).join('L')}"/>`;
+  const ticks = [0, 0.5, 1];
+  return svg(
+    640,
+    205,
+    'Loss by step: training, and validation dotted',
+    ticks
+      .map(
+        (tick) =>
+          `<line class="grid" x1="60" x2="620" y1="${point(y(tick * highest))}" y2="${point(y(tick * highest))}"/>` +
+          `<text class="small" x="54" y="${point(y(tick * highest) + 4)}" text-anchor="end">${number(Number((tick * highest).toPrecision(3)))}</text>` +
+          axisLabel(x(tick * lastStep), 198, `step ${Math.round(tick * lastStep)}`),
+      )
+      .join('') +
+      line(training, '') +
+      line(validation, ' stroke-dasharray="4 4"'),
   );
 }
 

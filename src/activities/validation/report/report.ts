@@ -4,6 +4,8 @@ import type { CheckResult } from '../../../domain/evaluation/gate-policy.js';
 import { orderStatistic } from '../../../domain/evaluation/statistics.js';
 import type { Severity, Violation } from '../../../domain/guardrails/ruleset.js';
 import { isJsonObject, type Json } from '../../../domain/json.js';
+import type { LossCurve } from '../../../domain/loss-curve.js';
+import type { ParityRow } from '../../../domain/parity.js';
 
 /** What was judged, on what, by what: the head of a report. */
 export interface ReportHeader {
@@ -24,6 +26,10 @@ export interface ReportHeader {
   readonly runId: string;
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** How far the converted model is from the trained one; absent or empty where nothing was converted. */
+  readonly parity?: readonly ParityRow[];
+  /** Absent or null where the provider tells of no single steps, or nothing was trained in this run. */
+  readonly lossCurve?: LossCurve | null;
 }
 
 export interface ReportInput {
