@@ -10,7 +10,7 @@ interface Options {
 }
 
 /** Enough for an epoch of either run. */
-const records = 400;
+const records = 240;
 
 export function demoLocalCommand(): Command {
   return new Command('demo-local')
@@ -20,8 +20,8 @@ export function demoLocalCommand(): Command {
     .option('--home <folder>', 'where tools and state lie (default: ANNEAL_HOME or .anneal)')
     .option('--busy-machine', 'report how long answers take without judging it')
     .option('--steps <number>', 'training steps of the first model', wholeNumber, 60)
-    .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 25)
-    .option('--batch-size <number>', 'records a step', wholeNumber, 4)
+    .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 20)
+    .option('--batch-size <number>', 'records a step', wholeNumber, 2)
     .addHelpText(
       'after',
       `
@@ -31,7 +31,7 @@ the gates must refuse it. Ctrl-C leaves nothing running.
 
 Examples:
   anneal demo-local
-  anneal demo-local --busy-machine --steps 40 --batch-size 2`,
+  anneal demo-local --busy-machine --steps 40`,
     )
     .action(({ home, busyMachine = false, steps, shuffledSteps, batchSize }: Options) =>
       withInterruption(async (signal) => {

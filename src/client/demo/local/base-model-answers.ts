@@ -10,7 +10,7 @@ export interface BaseModelAnswers {
 }
 
 /** Right answers have some 40 tokens; a model that has not ended by then does not answer as asked. */
-const maximumAnswerTokens = 120;
+const maximumAnswerTokens = 80;
 
 /** Puts the held-out questions to the untrained model, one after the other, and scores them as validation does. */
 export async function askBaseModel(input: {

@@ -4,7 +4,7 @@ import { loadRecipes } from '../../../recipes/registry.js';
 import { connectTemporal, createDependencies } from '../../../workers/dependencies.js';
 import { provideBaseModelFile } from '../../local/base-model-file.js';
 import { installLocalTools } from '../../local/install.js';
-import { baseModelName, localFolders } from '../../local/layout.js';
+import { baseModelName, type LocalFolders, localFolders } from '../../local/layout.js';
 import { venvPython } from '../../local/python-tools.js';
 import { repositoryRoot } from '../../repository-root.js';
 import { type Home, homeAt } from '../../stack/home.js';
@@ -59,40 +59,44 @@ export async function runLocalDemo(options: LocalDemoOptions): Promise<void> {
   });
   const setUpMinutes = minutesSince(startedAt);
   const home = homeAt(join(tools.path, 'demo-local'));
-  await clearLocalState(home);
-  linkTools(home, folders);
   try {
-    await withStack(home, options, async (act) => {
+    await withStack(home, folders, options, async (act) => {
       const { run, base } = await realModel(act);
       const shuffled = await shuffledScores(act, run.result.champion);
       printSummary(act, { run, base, shuffled, setUpMinutes, minutes: minutesSince(startedAt) });
     });
   } catch (error) {
     throw signal.aborted ? new StackInterrupted() : error;
-  } finally {
-    await clearLocalState(home);
   }
 }
 
+/** What an earlier demo left is cleared once the home is ours, so that none that still runs is disturbed. */
 async function withStack(
   home: Home,
+  tools: LocalFolders,
   { size, isMachineBusy, signal, print }: LocalDemoOptions,
   body: (act: LocalAct) => Promise<void>,
 ): Promise<void> {
   const stack = await startStack({
     home: home.path,
     fresh: true,
+    withWorker: false,
     signal,
     onProgress: (line) => print(`  ${line}`),
     environment: { ANNEAL_WAITING_SECONDS: '2,5,5', ANNEAL_LEASE_WATCH_SECONDS: '2' },
   });
   try {
+    await clearLocalState(home);
+    linkTools(home, tools);
+    await stack.startWorker();
     const broken = stack.broken.then((error) => {
       throw error;
     });
     await Promise.race([withClients(stack, body, { size, isMachineBusy, signal, print }), broken]);
   } finally {
     await stack.stop();
+    // Last: a worker would start a trainer again that is gone before its time.
+    await clearLocalState(home);
   }
 }
 
