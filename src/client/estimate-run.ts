@@ -29,7 +29,7 @@ export interface RunEstimate extends CostEstimate {
 /** What a run would cost: builds its dataset as the run would, but writes it nowhere. */
 export async function estimateRun(input: RunSpec): Promise<RunEstimate> {
   const spec = resolveOffline(input);
-  const { recipes, close } = createResolveDependencies(commandConfig({ offline: true }));
+  const { recipes, databases, close } = createResolveDependencies(commandConfig({ offline: true }));
   close();
   const storage = await openStorage(spec.dataset.source);
   try {
@@ -43,6 +43,7 @@ export async function estimateRun(input: RunSpec): Promise<RunEstimate> {
       },
       {
         objects: storage.objects,
+        databases,
         workingDirectory: process.cwd(),
         temporaryDirectory: tmpdir(),
       },

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { PermanentFailure } from '../domain/failures.js';
 import { budgetCommand } from './commands/budget.js';
 import { demoCommand } from './commands/demo.js';
+import { demoLocalCommand } from './commands/demo-local.js';
 import { estimateCommand } from './commands/estimate.js';
 import { explainCommand } from './commands/explain.js';
 import { migrateCommand } from './commands/migrate.js';
@@ -57,6 +58,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.`,
 function commands(): Command[] {
   return [
     demoCommand(),
+    demoLocalCommand(),
     upCommand(invocationDirectory),
     explainCommand(invocationDirectory),
     estimateCommand(invocationDirectory),

@@ -62,10 +62,13 @@ export interface DatasetManifest {
   readonly notes?: Readonly<Record<string, number>>;
 }
 
-/** One thing wrong with an input file, in terms a person can act on. */
+/** One thing wrong with an input file or table, in terms a person can act on. */
 export interface DatasetProblem {
+  /** The file, or the table. */
   readonly file: string;
-  /** 1-based. */
+  /** Of a table's row, for instance `twitter_id=42`. */
+  readonly key?: string;
+  /** 1-based; of a table, the number of the row in the order it was read. */
   readonly line: number;
   /** Offset of the line's first byte within the file. */
   readonly byteOffset: number;

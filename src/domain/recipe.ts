@@ -45,6 +45,20 @@ export interface PreparedInference {
   readonly context: JsonObject;
 }
 
+/** What a server of the recipe's models is told; `recipes/<name>/serving.json`. */
+export interface ServingParameters {
+  /** The system message where a request brings none. */
+  readonly system: string | null;
+  /** The chat template; null for the one that the model's file carries. */
+  readonly template: string | null;
+  readonly temperature: number;
+  /** Prompt and answer together. */
+  readonly contextTokens: number;
+  readonly maximumAnswerTokens: number;
+  /** Texts that end an answer, besides the model's own end token. */
+  readonly stop: readonly string[];
+}
+
 /**
  * Everything particular to one product. Data lives in `recipes/<name>/`, code in `src/recipes/<name>/`;
  * the core knows neither. Used by activities, never by workflows.
@@ -61,6 +75,8 @@ export interface Recipe {
   readonly policies: Readonly<Record<string, GatePolicy>>;
   /** Suites by name; what `EvaluationCase`s each makes is `suite()`'s business. */
   readonly suites: readonly string[];
+  /** Null leaves everything to the server and to the defaults of inference. */
+  readonly serving: ServingParameters | null;
   readonly builder: RecipeBuilder | null;
 
   /** Maps one parsed JSON row that is not already a conversation, for instance a word problem. */

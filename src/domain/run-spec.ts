@@ -12,6 +12,8 @@ export const nameSchema = z
     'small letters and digits, with single dashes between them, for instance "my-model-2"',
   );
 
+const sqlScalarSchema = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
 export const datasetSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('builder'),
@@ -23,6 +25,25 @@ export const datasetSourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), path: z.string().min(1) }),
   /** Every `.json` and `.jsonl` file below a folder, or below an `s3://bucket/prefix/`. */
   z.strictObject({ kind: z.literal('folder'), path: z.string().min(1) }),
+  /** The rows of a query in a Postgres database. */
+  z.strictObject({
+    kind: z.literal('sql'),
+    /** The worker's environment variable that holds the URL; never the URL itself, which has a password. */
+    connection: z
+      .string()
+      .regex(
+        /^[A-Z][A-Z0-9_]*_DATABASE_URL$/,
+        "the name of an environment variable of the worker's that ends in _DATABASE_URL",
+      ),
+    /** A file with one SELECT; relative paths start where the worker does. */
+    path: z.string().min(1),
+    /** Values for each `:name` in it; a list is an array, for `= ANY (:name)`. */
+    parameters: z.record(z.string(), z.union([sqlScalarSchema, z.array(sqlScalarSchema)])).optional(),
+    /** Columns of the result that name a row, for the order of the rows and in messages. */
+    key: z.array(z.string().min(1)).min(1).max(8),
+    /** Refuses the dataset where the query has fewer rows. */
+    minimumRows: z.number().int().nonnegative().optional(),
+  }),
   /** A dataset that an earlier run built: the URI of its `manifest.json`. */
   z.strictObject({ kind: z.literal('manifest'), uri: z.string().startsWith('s3://') }),
 ]);

@@ -34,6 +34,7 @@ export function createConversationRecipe(dataDirectory: string): Recipe {
     rulesetHash: ruleset.hash,
     policies: readGatePolicies(data),
     suites: ['smoke'],
+    serving: null,
     builder: null,
     mapRow: () => notAConversation(definition.name),
     annotate: (record) => ({ record: { ...record, groupKey: groupKeyOf(record) } }),

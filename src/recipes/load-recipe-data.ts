@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type GatePolicy, gatePolicySchema } from '../domain/evaluation/gate-policy.js';
 import { PermanentFailure } from '../domain/failures.js';
 import { formatProblems, parseInput } from '../domain/parse-input.js';
+import type { ServingParameters } from '../domain/recipe.js';
 import { datasetSourceSchema, nameSchema, type RecipeDefaults } from '../domain/run-spec.js';
 
 /** A recipe's data folder, read once and whole: later edits on disk change nothing until the next load. */
@@ -58,6 +59,22 @@ export function readGatePolicies(data: RecipeData): Record<string, GatePolicy> {
   const policies = data.list('policies', '.json').map((path) => data.json(path, gatePolicySchema));
   return Object.fromEntries(policies.map((policy) => [policy.id, policy]));
 }
+
+/** `serving.json`: what a server of the recipe's models is told. */
+export function readServingParameters(data: RecipeData): ServingParameters {
+  const { schema: _schema, ...parameters } = data.json('serving.json', servingParametersSchema);
+  return parameters;
+}
+
+const servingParametersSchema = z.strictObject({
+  schema: z.literal('serving/v1'),
+  system: z.string().min(1).nullable(),
+  template: z.string().min(1).nullable(),
+  temperature: z.number().min(0).max(2),
+  contextTokens: z.number().int().min(256),
+  maximumAnswerTokens: z.number().int().positive(),
+  stop: z.array(z.string().min(1)),
+});
 
 const recipeDefinitionSchema = z.strictObject({
   schema: z.literal('recipe/v1'),

@@ -4,12 +4,14 @@ import { PermanentFailure } from '../domain/failures.js';
 import type { Recipe } from '../domain/recipe.js';
 import { createConversationRecipe } from './conversation.js';
 import { createOptimizerRecipe } from './optimizer/recipe.js';
+import { createProfileScorerRecipe } from './profile-scorer/recipe.js';
 import { createStylistRecipe } from './stylist/recipe.js';
 
 /** The recipes with code of their own. Every other recipe folder is data for ready conversations. */
 const recipesWithCode: Readonly<Record<string, (dataDirectory: string) => Recipe>> = {
   stylist: createStylistRecipe,
   optimizer: createOptimizerRecipe,
+  'profile-scorer': createProfileScorerRecipe,
 };
 
 /**

@@ -80,6 +80,8 @@ export interface Config {
   readonly bucket: string;
   readonly bedrockRoleArn: string | null;
   readonly databaseUrl: string;
+  /** Postgres URLs that run specs may read rows from, by their variable: every `…_DATABASE_URL`. */
+  readonly sourceDatabaseUrls: Readonly<Record<string, string>>;
   readonly recipesDirectory: string;
   readonly pricesPath: string;
   readonly home: string;
@@ -117,6 +119,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     bucket: values.ANNEAL_BUCKET,
     bedrockRoleArn: values.ANNEAL_BEDROCK_ROLE_ARN ?? null,
     databaseUrl: values.DATABASE_URL,
+    sourceDatabaseUrls: sourceDatabaseUrls(environment),
     recipesDirectory: values.ANNEAL_RECIPES ?? fromProject('recipes'),
     pricesPath: values.ANNEAL_PRICES ?? fromProject('prices/aws.json'),
     home,
@@ -133,7 +136,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   });
 }
 
-const secretive = /^(AWS_|ANNEAL_|DATABASE_|TEMPORAL_|PGPASSWORD)/;
+const secretive = /^(AWS_|ANNEAL_|DATABASE_|TEMPORAL_|PGPASSWORD)|_DATABASE_URL$/;
+
+function sourceDatabaseUrls(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const named = Object.entries(environment).filter(([name, url]) => /_DATABASE_URL$/.test(name) && url);
+  return Object.fromEntries(named as [string, string][]);
+}
 
 function withoutSecrets(environment: NodeJS.ProcessEnv): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !secretive.test(name)));

@@ -36,6 +36,7 @@ import { type AwsClients, createAwsClients } from '../aws/clients.js';
 import { loadPrices } from '../aws/prices.js';
 import { createCallLimit } from '../database/call-limit.js';
 import { createDatabase, createPool } from '../database/database.js';
+import { createSourceDatabases, type SourceDatabases } from '../database/source-rows.js';
 import type { Recipe } from '../domain/recipe.js';
 import type { Waiting } from '../domain/waiting.js';
 import { loadRecipes } from '../recipes/registry.js';
@@ -50,6 +51,7 @@ export interface Dependencies {
   readonly parity: ParityMeter;
   readonly budgets: Budgets;
   readonly objects: ObjectStore & ObjectInventory;
+  readonly databases: SourceDatabases;
   readonly inventory: Inventory;
   readonly usage: DeploymentUsage;
   readonly storageUsdPerGigabyteMonth: number;
@@ -111,6 +113,7 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     }),
     budgets: createBudgets(database),
     objects,
+    databases: createSourceDatabases(config.sourceDatabaseUrls),
     inventory: createInventory(database),
     usage: createDeploymentUsage(database),
     storageUsdPerGigabyteMonth: loadPrices(config.pricesPath).objectStorageUsdPerGigabyteMonth(),
@@ -133,7 +136,9 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
 }
 
 /** What resolving and estimating a run spec needs; its clients are never called. */
-export function createResolveDependencies(config: Config): ResolveDependencies & { close(): void } {
+export function createResolveDependencies(
+  config: Config,
+): ResolveDependencies & { readonly databases: SourceDatabases; close(): void } {
   const clients = createAwsClients({
     cloud: config.cloud,
     endpoint: config.awsEndpoint,
@@ -150,6 +155,7 @@ export function createResolveDependencies(config: Config): ResolveDependencies &
     bucket: config.bucket,
     waiting: config.waiting,
     searchAttributes: config.searchAttributes,
+    databases: createSourceDatabases(config.sourceDatabaseUrls),
     close: () => clients.destroy(),
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../../src/activities/dataset/build-dataset.js';
+import { createSourceDatabases } from '../../src/database/source-rows.js';
 import type { DatasetCounts, DatasetProblem } from '../../src/domain/dataset.js';
 import {
   conversationRow,
@@ -352,7 +353,12 @@ describe('a long build', () => {
   });
 
   it('refuses an input that no build can follow', async () => {
-    const dependencies = { objects: workshop.objects, workingDirectory: '.', temporaryDirectory: '.' };
+    const dependencies = {
+      objects: workshop.objects,
+      databases: createSourceDatabases({}),
+      workingDirectory: '.',
+      temporaryDirectory: '.',
+    };
     const input = {
       recipe: exampleRecipe(),
       source: { kind: 'file', path: 'rows.jsonl' } as const,

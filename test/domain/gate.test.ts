@@ -49,6 +49,24 @@ describe('aggregation', () => {
     expect(samples).toMatchObject({ score: 3, 'raw.passRate': 3 });
   });
 
+  it('correlates what was wanted with what was given', () => {
+    const paired = (...pairs: [number, number][]) =>
+      aggregateMetrics(
+        pairs.map((pair) => {
+          const one = answer({});
+          return { ...one, score: { ...one.score, pairs: { teacher: pair } } };
+        }),
+      );
+    // By hand: covariance 0.05, standard deviations 0.1 and 0.5291….
+    expect(paired([0.1, 0.2], [0.2, 0.0], [0.3, 1.0]).metrics['teacher.correlation']).toBeCloseTo(0.7559, 4);
+    expect(paired([0.1, 0.9], [0.5, 0.5], [0.9, 0.1]).metrics['teacher.correlation']).toBeCloseTo(-1);
+    expect(paired([0.1, 0.4], [0.5, 0.4], [0.9, 0.4]).metrics['teacher.correlation']).toBe(0);
+    expect(paired([0.5, 0.1], [0.5, 0.4], [0.5, 0.9]).metrics['teacher.correlation']).toBeNull();
+    expect(paired([0.1, 0.1], [0.5, 0.5]).metrics['teacher.correlation']).toBeNull();
+    expect(paired([0.1, 0.1], [0.5, Number.NaN], [0.9, 0.9]).metrics['teacher.correlation']).toBeNull();
+    expect(paired([0.1, 0.1], [0.5, 0.5]).samples['teacher.correlation']).toBe(2);
+  });
+
   it('leaves out what could not be measured, and counts it in the samples', () => {
     const { metrics, samples } = aggregateMetrics([
       answer({ metrics: { score: 1, other: null } }),

@@ -98,7 +98,7 @@ const inputs: readonly Row[] = [
     command: execute('check/recipe', input({ recipe: 'stylst' })),
     workflowId: 'check/recipe',
     ...refusedInput,
-    says: 'InvalidInput: recipe: found "stylst"; allowed: conversation, optimizer, stylist. Did you mean "stylist"?',
+    says: 'InvalidInput: recipe: found "stylst"; allowed: conversation, optimizer, profile-scorer, stylist. Did you mean "stylist"?',
   },
   {
     title: 'an unknown workflow type',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DatasetRecord } from '../../src/domain/dataset.js';
 import type { EvaluationCase } from '../../src/domain/evaluation/evaluation.js';
-import { createSeededRandom } from '../../src/recipes/stylist/seeded-random.js';
+import { createSeededRandom } from '../../src/recipes/seeded-random.js';
 import { stylist } from './stylist-recipe.js';
 
 const training = (records: number, seed: number): DatasetRecord[] => [

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BuildDatasetInput, buildDataset } from '../../src/activities/dataset/build-dataset.js';
+import { createSourceDatabases } from '../../src/database/source-rows.js';
 import type { DatasetManifest, DatasetRecord } from '../../src/domain/dataset.js';
 import { PermanentFailure } from '../../src/domain/failures.js';
 import { exampleRecipe } from './example-recipe.js';
@@ -12,6 +13,9 @@ export class DatasetWorkshop {
   readonly objects = new MemoryObjectStore();
   readonly folder = mkdtempSync(join(tmpdir(), 'anneal-dataset-'));
   readonly temporaryDirectory = join(this.folder, 'scratch');
+
+  /** Databases for sources, by the environment variable that a worker would have. */
+  constructor(private readonly databaseUrls: Readonly<Record<string, string>> = {}) {}
 
   write(name: string, contents: string | Uint8Array): string {
     writeFileSync(join(this.folder, name), contents);
@@ -32,6 +36,7 @@ export class DatasetWorkshop {
       },
       {
         objects: this.objects,
+        databases: createSourceDatabases(this.databaseUrls),
         workingDirectory: this.folder,
         temporaryDirectory: this.temporaryDirectory,
         ...watch,

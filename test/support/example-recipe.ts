@@ -25,6 +25,7 @@ const recipe: Recipe = {
   rulesetHash: 'd'.repeat(64),
   policies: {},
   suites: ['held-out'],
+  serving: null,
   builder: {
     backends: ['counting', 'other'],
     *build({ records }) {

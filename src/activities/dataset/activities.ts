@@ -1,4 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
+import type { SourceDatabases } from '../../database/source-rows.js';
 import type { DatasetManifest } from '../../domain/dataset.js';
 import { Obstacle, PermanentFailure } from '../../domain/failures.js';
 import { datasetPrefix } from '../../domain/names.js';
@@ -14,6 +15,7 @@ export interface DatasetDependencies {
   readonly recipes: ReadonlyMap<string, Recipe>;
   readonly registry: Registry;
   readonly objects: ObjectStore;
+  readonly databases: SourceDatabases;
   readonly bucket: string;
   readonly temporaryDirectory: string;
   readonly workingDirectory: string;
@@ -22,7 +24,8 @@ export interface DatasetDependencies {
 export type DatasetActivities = ReturnType<typeof createDatasetActivities>;
 
 export function createDatasetActivities(dependencies: DatasetDependencies) {
-  const { recipes, registry, objects, bucket, temporaryDirectory, workingDirectory } = dependencies;
+  const { recipes, registry, objects, databases, bucket, temporaryDirectory, workingDirectory } =
+    dependencies;
   return {
     /** Builds, checks and stores the dataset; heartbeats what it is doing. */
     async buildDataset(spec: ResolvedRunSpec, author: Author): Promise<DatasetManifest> {
@@ -39,6 +42,7 @@ export function createDatasetActivities(dependencies: DatasetDependencies) {
             },
             {
               objects,
+              databases,
               temporaryDirectory,
               workingDirectory,
               signal: cancellationSignal(),

@@ -14,6 +14,8 @@ const longestText = 1_000;
 /** Where a row stands in its source. */
 export interface RowPlace {
   readonly file: string;
+  /** Of a table's row. */
+  readonly key?: string;
   readonly line: number;
   readonly byteOffset: number;
 }
@@ -53,11 +55,8 @@ export class RowLedger {
     for (const { code, message, remedy } of problems) {
       this.problemCount += 1;
       if (this.problems.length >= keptProblems) continue;
-      const { file, line, byteOffset } = place;
       this.problems.push({
-        file,
-        line,
-        byteOffset,
+        ...place,
         code,
         message: excerpt(message, longestText),
         remedy: excerpt(remedy, longestText),

@@ -5,6 +5,7 @@ import type { DatasetSource } from '../../domain/run-spec.js';
 import { openLocalFile, openLocalFolder } from './local-files.js';
 import type { ObjectStore } from './object-store.js';
 import type { SourceFile } from './source-file.js';
+import { type OpenedRows, openSql, type SqlSurroundings } from './sql-source.js';
 import { openStoredFile, openStoredFolder } from './stored-files.js';
 
 /** Where the rows of a dataset come from, found and readable. */
@@ -16,9 +17,10 @@ export type OpenedSource =
       /** How many records were asked for. */
       readonly expected: number;
       build(): Iterable<DatasetRecord>;
-    };
+    }
+  | OpenedRows;
 
-export interface SourceSurroundings {
+export interface SourceSurroundings extends SqlSurroundings {
   readonly objects: ObjectStore;
   /** Relative paths start here. */
   readonly workingDirectory: string;
@@ -31,6 +33,7 @@ export async function openSource(
   surroundings: SourceSurroundings,
 ): Promise<OpenedSource> {
   if (source.kind === 'builder') return openBuilder(source, recipe);
+  if (source.kind === 'sql') return openSql(source, surroundings);
   const isStored = source.path.startsWith('s3://');
   if (source.kind === 'file') {
     const file = isStored

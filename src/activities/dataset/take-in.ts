@@ -13,11 +13,13 @@ import type { HashedFile } from './hashed-file.js';
 import { LineReader } from './line-reader.js';
 import type { Pace } from './pace.js';
 import { parseRow } from './parse-row.js';
-import type { RawRow } from './read-rows.js';
+import { longestRowBytes, type RawRow } from './read-rows.js';
+import { rejectForSize } from './rejection.js';
 import { RowLedger, type RowPlace } from './row-ledger.js';
 import { conversationHash, rowToRecord } from './row-to-record.js';
 import type { SourceFile } from './source-file.js';
 import type { OpenedSource } from './sources.js';
+import type { OpenedRows } from './sql-source.js';
 
 /** An accepted record with the split its group falls into; a line of the file between the two passes. */
 export interface AcceptedRecord {
@@ -48,6 +50,7 @@ export class Intake {
 
   async takeAll(source: OpenedSource): Promise<void> {
     if (source.kind === 'records') await this.takeBuilt(source);
+    else if (source.kind === 'rows') await this.takeSelected(source);
     else for (const file of source.files) await this.takeFile(file);
     await this.pace.rest(`Checked ${this.ledger.read} rows`, this.ledger.read);
   }
@@ -65,6 +68,29 @@ export class Intake {
     for (const raw of rows) {
       this.takeRow(file, raw);
       await this.restWhereDue(file.name);
+    }
+  }
+
+  /** Rows come sorted by key, so equal keys stand side by side. */
+  private async takeSelected(source: OpenedRows): Promise<void> {
+    let index = 0;
+    let keyBefore: string | null = null;
+    for await (const { row, table, key } of source.read()) {
+      const name = table || 'the result';
+      const place = { file: name, key: key ?? 'without a key', line: index + 1, byteOffset: 0 };
+      const problem = key === null ? missingKey : key === keyBefore ? duplicateKey : null;
+      if (problem) this.ledger.refuse(place, [problem]);
+      else this.takeBytes(place, `sql:${name}#${key}`, rawRowOf(row, index));
+      keyBefore = key;
+      index += 1;
+      await this.restWhereDue(name);
+    }
+    if (index < source.minimum) {
+      throw rejectForSize(
+        source.description,
+        this.ledger,
+        `${index} rows, but dataset.source.minimumRows asks for ${source.minimum}. Wait until there are more, or lower it.`,
+      );
     }
   }
 
@@ -93,15 +119,18 @@ export class Intake {
 
   private takeRow(file: SourceFile, raw: RawRow): void {
     const place = { file: file.name, line: raw.line, byteOffset: raw.byteOffset };
+    this.takeBytes(place, `file:${file.label}#${file.layout === 'lines' ? raw.line : raw.index + 1}`, raw);
+  }
+
+  private takeBytes(place: RowPlace, source: string, raw: RawRow): void {
     const parsed = parseRow(raw);
     if ('isBlank' in parsed) this.ledger.drop('blank');
     else if ('problem' in parsed) this.ledger.refuse(place, [parsed.problem]);
-    else this.takeObject(file, raw, place, parsed.row);
+    else this.takeObject(place, parsed.row, { source, index: raw.index });
   }
 
-  private takeObject(file: SourceFile, raw: RawRow, place: RowPlace, row: JsonObject): void {
-    const source = `file:${file.label}#${file.layout === 'lines' ? raw.line : raw.index + 1}`;
-    const result = rowToRecord(row, this.recipe, { source, index: raw.index });
+  private takeObject(place: RowPlace, row: JsonObject, origin: { source: string; index: number }): void {
+    const result = rowToRecord(row, this.recipe, origin);
     if ('leftOut' in result) this.ledger.drop(result.leftOut);
     else if ('problems' in result) this.ledger.refuse(place, result.problems);
     else if (this.takeRecord(place, result.record)) this.ledger.note('JoinedTexts', result.joinedTexts);
@@ -164,6 +193,26 @@ export class Intake {
     const accepted: AcceptedRecord = { split, record };
     this.kept.add(JSON.stringify(accepted));
   }
+}
+
+const missingKey: RowProblem = {
+  code: 'MissingKey',
+  message: 'a column of dataset.source.key is empty',
+  remedy: 'Name columns that every row has, or leave such rows out in the query.',
+};
+const duplicateKey: RowProblem = {
+  code: 'DuplicateKey',
+  message: 'the row before has the same key',
+  remedy:
+    'Select one row a key, for instance with DISTINCT ON, or name the columns that tell the rows apart.',
+};
+
+/** As a file of JSON lines would have it, so that rows of tables and files pass the same checks. */
+function rawRowOf(row: JsonObject, index: number): RawRow {
+  const bytes = Buffer.from(JSON.stringify(row));
+  const isTooLong = bytes.length > longestRowBytes;
+  const place = { line: index + 1, byteOffset: 0, index };
+  return { ...place, bytes: isTooLong ? Buffer.alloc(0) : bytes, isTooLong, isTerminated: true };
 }
 
 /** The group's place in the fixed order of all groups. The salt is part of the format: never change it. */

@@ -12,6 +12,7 @@ import type { ModelAnswer } from './client.js';
 
 /** Tokens that one answer may have; recipes answer in a few hundred. */
 const maximumAnswerTokens = 1000;
+const usualTemperature = 0.7;
 
 /** A request after scoring: the prompt, and what the functions after the model need. */
 export interface PreparedRequest {
@@ -90,13 +91,14 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
       const { served } = prepared;
       if (!served) throw new PermanentFailure('InvalidInput', `Nothing serves model "${prepared.model}".`);
       if (prepared.version !== null) usage.note(served.modelId);
+      const { serving } = choose(recipes, prepared.recipe, 'recipe');
       return choose(providers.inference, served.target, 'deployment.target').ask(
         {
           modelId: served.modelId,
           system: prepared.system,
           turns: [...prepared.turns, ...extraTurns],
-          maxTokens: maximumAnswerTokens,
-          temperature: 0.7,
+          maxTokens: serving?.maximumAnswerTokens ?? maximumAnswerTokens,
+          temperature: serving?.temperature ?? usualTemperature,
         },
         cancellationSignal(),
       );

@@ -199,7 +199,7 @@ function datasetSource(recipe: Recipe, source: DatasetSource | null): DatasetSou
   if (!recipe.builder) {
     throw new PermanentFailure(
       'InvalidInput',
-      `InvalidInput: dataset.source.kind: found "builder"; recipe "${recipe.name}" has no builder. Allowed: file, folder, manifest.`,
+      `InvalidInput: dataset.source.kind: found "builder"; recipe "${recipe.name}" has no builder. Allowed: file, folder, sql, manifest.`,
     );
   }
   const backends = new Map(recipe.builder.backends.map((name) => [name, name]));

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { buildDataset } from '../../activities/dataset/build-dataset.js';
 import type { ObjectStore } from '../../activities/dataset/object-store.js';
+import { createSourceDatabases } from '../../database/source-rows.js';
 import type { Recipe } from '../../domain/recipe.js';
 import { type Comparison, compare, inTurn, secondsOf } from './comparison.js';
 
@@ -80,7 +81,13 @@ async function buildOurs(
       destination: `s3://bench/${repetition}`,
       format: 'bedrock-conversation-2024',
     },
-    { objects, workingDirectory: destination, temporaryDirectory: destination, signal },
+    {
+      objects,
+      databases: createSourceDatabases({}),
+      workingDirectory: destination,
+      temporaryDirectory: destination,
+      signal,
+    },
   );
   if (manifest.records !== rows) throw new Error(`${manifest.records} of ${rows} rows were built`);
 }

@@ -2,7 +2,10 @@ import type { DatasetProblem } from '../dataset.js';
 
 /** A problem as one sentence for people: where it is, what was found and what to do. */
 export function formatProblem(problem: DatasetProblem): string {
-  const place = `${problem.file}:${problem.line} (byte ${problem.byteOffset})`;
+  const place =
+    problem.key === undefined
+      ? `${problem.file}:${problem.line} (byte ${problem.byteOffset})`
+      : `${problem.file} ${problem.key} (row ${problem.line})`;
   return `${place} ${problem.code}: ${withFullStop(problem.message)} ${withFullStop(problem.remedy)}`.trim();
 }
 

@@ -1,6 +1,6 @@
 import { max, mean, min, sum } from 'simple-statistics';
 import type { Metrics, ScoredAnswer } from './evaluation.js';
-import { orderStatistic } from './statistics.js';
+import { correlation, orderStatistic, type Pair } from './statistics.js';
 
 /** What aggregation reads of a scored answer. */
 export type MeasuredAnswer = Pick<
@@ -17,7 +17,8 @@ export interface AggregatedMetrics {
 }
 
 /**
- * Means of every measurement that the recipe takes, with `<key>.min` and `<key>.max`, and the built-ins:
+ * Means of every measurement that the recipe takes, with `<key>.min` and `<key>.max`; `<key>.correlation` of
+ * its pairs; and the built-ins:
  * `answers`, `raw.blocks`, `raw.warnings`, `raw.passRate`, `json.valid`, `latency.mean_s`, `latency.p95_s`,
  * `latency.max_s`, and `tokens.input` and `tokens.output` in total. Where both define a name, the built-in
  * wins. A measurement that is NaN or infinite makes its metric null: nothing is averaged away.
@@ -37,6 +38,11 @@ export function aggregateMetrics(answers: readonly MeasuredAnswer[]): Aggregated
     record(`${name}.min`, values, min);
     record(`${name}.max`, values, max);
     if (values.length > 0 && values.every((value) => value === 0 || value === 1)) rates.push(name);
+  }
+
+  for (const [name, pairs] of pairsByName(answers)) {
+    metrics[`${name}.correlation`] = correlation(pairs);
+    samples[`${name}.correlation`] = pairs.length;
   }
 
   const countOf = (severity: string) =>
@@ -75,6 +81,16 @@ export function aggregateMetrics(answers: readonly MeasuredAnswer[]): Aggregated
 /** A raw answer passes when it can be read and nothing in it blocks. */
 export function passes(answer: Pick<MeasuredAnswer, 'score' | 'violations'>): boolean {
   return answer.score.document !== null && !answer.violations.some((each) => each.severity === 'BLOCK');
+}
+
+function pairsByName(answers: readonly MeasuredAnswer[]): Map<string, Pair[]> {
+  const byName = new Map<string, Pair[]>();
+  for (const { score } of answers) {
+    for (const [name, pair] of Object.entries(score.pairs ?? {})) {
+      byName.set(name, [...(byName.get(name) ?? []), pair]);
+    }
+  }
+  return byName;
 }
 
 function metricNames(answers: readonly MeasuredAnswer[]): string[] {

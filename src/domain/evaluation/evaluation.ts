@@ -24,6 +24,8 @@ export interface CaseScore {
   readonly formatFault: string | null;
   /** Named measurements; null means "could not be measured on this case", never zero. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** Wanted and given value of this case, by name; over all cases they make `<name>.correlation`. */
+  readonly pairs?: Readonly<Record<string, readonly [wanted: number, given: number]>>;
 }
 
 /** A scored answer as it stands in the answers file of the report. */

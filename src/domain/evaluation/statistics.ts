@@ -1,5 +1,6 @@
-import { errorFunction, probit } from 'simple-statistics';
+import { errorFunction, probit, sampleCorrelation } from 'simple-statistics';
 
+export type Pair = readonly [wanted: number, given: number];
 export type Interval = readonly [low: number, high: number];
 
 /**
@@ -38,4 +39,18 @@ export function twoSidedQuantile(confidence: number): number {
 export function orderStatistic(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/**
+ * Pearson's correlation of what was wanted and what was given, -1 to 1. Null where it cannot be told: fewer
+ * than three pairs, a number that is none, or wanted values that are all the same. 0 where the given values are
+ * all the same: they say nothing about the wanted ones.
+ */
+export function correlation(pairs: readonly Pair[]): number | null {
+  const wanted = pairs.map(([value]) => value);
+  const given = pairs.map(([, value]) => value);
+  if (pairs.length < 3 || ![...wanted, ...given].every(Number.isFinite)) return null;
+  const isConstant = (values: number[]) => values.every((value) => value === values[0]);
+  if (isConstant(wanted)) return null;
+  return isConstant(given) ? 0 : sampleCorrelation(wanted, given);
 }

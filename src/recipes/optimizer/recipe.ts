@@ -22,6 +22,7 @@ export function createOptimizerRecipe(dataDirectory: string): Recipe {
     rulesetHash: ruleset.hash,
     policies: readGatePolicies(data),
     suites: optimizerSuites,
+    serving: null,
     builder: null,
     mapRow: createRowMapper(systemPrompt),
     annotate: annotateRecord,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../domain/json.js';
 import type { RecipeInference } from '../../domain/recipe.js';
+import { createSeededRandom } from '../seeded-random.js';
 import { asStylistAnswer, parseAnswer } from './answer.js';
 import type { Catalogue } from './catalogue.js';
 import { composeAnswer } from './phrase-bank.js';
@@ -7,7 +8,6 @@ import { writePrompt } from './prompt.js';
 import { createRequestReader } from './request.js';
 import { buildResponse, type ResponseText, type StylingContext } from './response.js';
 import { scoreGarment } from './scoring.js';
-import { createSeededRandom } from './seeded-random.js';
 
 /** Score, ask, dress the answer for the app: the same request always gets the same deterministic parts. */
 export function createStylistInference(catalogue: Catalogue, text: ResponseText): RecipeInference {

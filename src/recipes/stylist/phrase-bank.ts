@@ -1,6 +1,6 @@
+import type { SeededRandom } from '../seeded-random.js';
 import type { Catalogue } from './catalogue.js';
 import type { Garment, PrincipleScore, ScoreResult } from './scoring.js';
-import type { SeededRandom } from './seeded-random.js';
 
 export const segmentStyles = ['normal', 'positive', 'negative', 'fix'] as const;
 export type SegmentStyle = (typeof segmentStyles)[number];

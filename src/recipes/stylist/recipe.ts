@@ -29,6 +29,7 @@ export function createStylistRecipe(dataDirectory: string): Recipe {
     rulesetHash: ruleset.hash,
     policies: readGatePolicies(data),
     suites: stylistSuites,
+    serving: null,
     builder: createStylistBuilder(catalogue),
     mapRow: createRowMapper(catalogue),
     annotate: annotateRecord,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createSeededRandom, type SeededRandom } from '../seeded-random.js';
 import { type Catalogue, type StylistVerdict, verdictIds } from './catalogue.js';
 import { writePrompt } from './prompt.js';
 import { type Garment, type ScoreResult, scoreGarment, type Wearer } from './scoring.js';
-import { createSeededRandom, type SeededRandom } from './seeded-random.js';
 
 /** A wearer, a garment and what the scorer makes of the two. */
 export interface Scenario {

@@ -2,11 +2,11 @@ import type { DatasetRecord } from '../../domain/dataset.js';
 import type { CaseScore, EvaluationCase } from '../../domain/evaluation/evaluation.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import { isJsonObject } from '../../domain/json.js';
+import { createSeededRandom } from '../seeded-random.js';
 import { hasFittingHeadline, isComplete, readJsonObject, toneOf } from './answer.js';
 import type { Catalogue } from './catalogue.js';
 import { readPrompt } from './prompt.js';
 import { drawScenarios } from './scenario.js';
-import { createSeededRandom } from './seeded-random.js';
 
 /** `golden`: fresh scenarios that no builder makes; `held-out`: the validation split of the dataset. */
 export const stylistSuites = ['golden', 'held-out'] as const;

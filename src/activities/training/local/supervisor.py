@@ -32,6 +32,7 @@ RECORDS = {
 }
 # What a trainer has no business with.
 SECRETIVE = ("AWS_", "ANNEAL_", "DATABASE_URL", "PGPASSWORD", "TEMPORAL_")
+SECRETIVE_ENDS = "_DATABASE_URL"
 
 
 def main() -> int:
@@ -156,7 +157,7 @@ class Supervisor:
             # The worker has deadlines to meet on the same cores.
             os.nice(10)
             os.chdir(self.training)
-            kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRETIVE)}
+            kept = {name: value for name, value in os.environ.items() if not is_secretive(name)}
             environment = {**kept, "PYTHONPATH": self.training, "PYTHONUNBUFFERED": "1"}
             command = [sys.executable, "-m", "anneal_training.train", str(self.job / "train.json")]
             os.execve(sys.executable, command, environment)
@@ -265,6 +266,10 @@ def identity_of(pid: int) -> str | None:
 
 def is_alive(process: dict) -> bool:
     return process["identity"] is not None and identity_of(process["pid"]) == process["identity"]
+
+
+def is_secretive(variable: str) -> bool:
+    return variable.startswith(SECRETIVE) or variable.endswith(SECRETIVE_ENDS)
 
 
 def exit_code_of(pid: int) -> int | None:
