@@ -30,6 +30,10 @@ const environmentSchema = z
     ANNEAL_LOCAL_PYTHON: z.string().optional(),
     /** Jobs that train on this machine at the same time; the others wait in line. */
     ANNEAL_LOCAL_TRAINERS: z.coerce.number().int().positive().max(64).default(1),
+    /** Where an Ollama listens, for the deployment target of that name. */
+    ANNEAL_OLLAMA_URL: z.url().optional(),
+    /** The program llama-server, for the deployment target of that name. */
+    ANNEAL_LLAMA_SERVER: z.string().optional(),
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
@@ -83,6 +87,8 @@ export interface Config {
   /** For programs of other people: the environment without addresses and secrets of the service. */
   readonly toolEnvironment: Readonly<Record<string, string | undefined>>;
   readonly localTrainers: number;
+  readonly ollamaUrl: string | null;
+  readonly llamaServer: string;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
   readonly leaseLookAgainSeconds: number;
@@ -117,6 +123,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     toolEnvironment: withoutSecrets(environment),
     localPython: resolve(values.ANNEAL_LOCAL_PYTHON ?? join(home, 'local', 'venv', 'bin', 'python')),
     localTrainers: values.ANNEAL_LOCAL_TRAINERS,
+    ollamaUrl: values.ANNEAL_OLLAMA_URL ?? null,
+    llamaServer: resolve(values.ANNEAL_LLAMA_SERVER ?? join(home, 'local', 'bin', 'llama-server')),
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
     leaseLookAgainSeconds: values.ANNEAL_LEASE_LOOK_AGAIN_SECONDS,
