@@ -78,6 +78,10 @@ export interface Recipe {
   /** Null leaves everything to the server and to the defaults of inference. */
   readonly serving: ServingParameters | null;
   readonly builder: RecipeBuilder | null;
+  /** JSON Schema of a raw answer, to which servers that can hold the model; none where answers are free text. */
+  readonly answerSchema?: JsonObject;
+  /** Seconds that the product gives a model to answer in `infer`; the target's own where it does not care. */
+  readonly answerSeconds?: number;
 
   /** Maps one parsed JSON row that is not already a conversation, for instance a word problem. */
   mapRow(row: JsonObject, origin: { source: string; index: number }): RowResult;

@@ -259,6 +259,8 @@ export const inferSpecSchema = z.strictObject({
   serve: z.enum(['champion', 'base']).optional(),
   /** Starts `deploy` where the champion has no deployment, because it was released while nobody asked it. */
   wake: z.boolean().optional(),
+  /** Seconds that each of the two model calls may take before the phrase bank answers; see docs/run-spec.md. */
+  answerSeconds: z.number().min(0.5).max(600).optional(),
   request: z.unknown(),
 });
 

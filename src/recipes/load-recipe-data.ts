@@ -26,6 +26,7 @@ export interface RecipeDefinition {
   readonly name: string;
   readonly description: string;
   readonly defaults: RecipeDefaults;
+  readonly answerSeconds?: number;
 }
 
 export function loadRecipeData(dataDirectory: string): RecipeData {
@@ -50,8 +51,8 @@ export function loadRecipeData(dataDirectory: string): RecipeData {
 }
 
 export function readRecipeDefinition(data: RecipeData): RecipeDefinition {
-  const { name, description, defaults } = data.json('recipe.json', recipeDefinitionSchema);
-  return { name, description, defaults };
+  const { schema: _schema, ...definition } = data.json('recipe.json', recipeDefinitionSchema);
+  return definition;
 }
 
 /** Every `policies/*.json`, keyed by the policy's id. */
@@ -80,6 +81,7 @@ const recipeDefinitionSchema = z.strictObject({
   schema: z.literal('recipe/v1'),
   name: nameSchema,
   description: z.string().min(1),
+  answerSeconds: z.number().min(0.5).max(600).optional(),
   defaults: z.strictObject({
     dataset: z.strictObject({
       source: datasetSourceSchema.nullable(),

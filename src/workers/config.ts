@@ -34,6 +34,10 @@ const environmentSchema = z
     ANNEAL_CALLS_PER_SECOND: z.coerce.number().int().positive().max(10_000).default(10),
     /** Conversions and comparisons that one worker does at the same time; the others wait in the compute queue. */
     ANNEAL_COMPUTE_ACTIVITIES: z.coerce.number().int().positive().max(64).default(1),
+    /** Where an Ollama listens, for the deployment target of that name. */
+    ANNEAL_OLLAMA_URL: z.url().optional(),
+    /** The program llama-server, for the deployment target of that name. */
+    ANNEAL_LLAMA_SERVER: z.string().optional(),
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
     /** Seconds between two looks of a lease at its holder; minutes in production, less in demos. */
     ANNEAL_LEASE_WATCH_SECONDS: z.coerce.number().positive().default(180),
@@ -91,6 +95,8 @@ export interface Config {
   readonly localTrainers: number;
   readonly callsPerSecond: number;
   readonly computeActivities: number;
+  readonly ollamaUrl: string | null;
+  readonly llamaServer: string;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
   readonly leaseLookAgainSeconds: number;
@@ -128,6 +134,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     localTrainers: values.ANNEAL_LOCAL_TRAINERS,
     callsPerSecond: values.ANNEAL_CALLS_PER_SECOND,
     computeActivities: values.ANNEAL_COMPUTE_ACTIVITIES,
+    ollamaUrl: values.ANNEAL_OLLAMA_URL ?? null,
+    llamaServer: resolve(values.ANNEAL_LLAMA_SERVER ?? join(home, 'local', 'bin', 'llama-server')),
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,
     leaseLookAgainSeconds: values.ANNEAL_LEASE_LOOK_AGAIN_SECONDS,

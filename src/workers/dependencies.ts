@@ -12,12 +12,21 @@ import type { ObjectInventory, ObjectStore } from '../activities/dataset/object-
 import { createS3ObjectStore } from '../activities/dataset/s3-object-store.js';
 import { createBedrockOnDemandTarget } from '../activities/deployment/bedrock-on-demand.js';
 import { createBedrockProvisionedTarget } from '../activities/deployment/bedrock-provisioned.js';
-import { createModelFiles } from '../activities/deployment/llama-cpp/model-files.js';
+import { createModelFiles, type ModelFiles } from '../activities/deployment/gguf/model-files.js';
+import { createRecordsInStore } from '../activities/deployment/gguf/records.js';
 import { createLlamaCppTarget } from '../activities/deployment/llama-cpp/target.js';
+import { createServers } from '../activities/deployment/llama-server/servers.js';
+import { createLlamaServerTarget } from '../activities/deployment/llama-server/target.js';
+import { createOllamaHost } from '../activities/deployment/ollama/host.js';
+import type { OllamaSettings } from '../activities/deployment/ollama/settings.js';
+import { createOllamaTarget } from '../activities/deployment/ollama/target.js';
 import { createBedrockInferenceClient } from '../activities/inference/bedrock.js';
 import type { InferenceClient } from '../activities/inference/client.js';
 import { createLlamaCppInferenceClient } from '../activities/inference/llama-cpp/client.js';
 import { createNodeLlamaCppEngine } from '../activities/inference/llama-cpp/node-llama-cpp.js';
+import { createLlamaServerInferenceClient } from '../activities/inference/llama-server/client.js';
+import { createOllamaApi } from '../activities/inference/ollama/api.js';
+import { createOllamaInferenceClient } from '../activities/inference/ollama/client.js';
 import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
 import { createLocalParityMeter } from '../activities/parity/local/meter.js';
 import type { ParityMeter } from '../activities/parity/meter.js';
@@ -205,14 +214,40 @@ export function createProviders(
     files: createModelFiles({ objects, home }),
     engine: createNodeLlamaCppEngine({ home }),
   };
-  const inProcess = createLlamaCppTarget({ ...llamaCpp, objects });
-  const inference: [string, InferenceClient][] = [
-    ...hosted.map(({ name }): [string, InferenceClient] => [name, bedrockInference]),
-    [inProcess.name, createLlamaCppInferenceClient(llamaCpp)],
+  const ollama = createOllama(config, objects);
+  const llamaServer = createLlamaServer(config, objects, llamaCpp.files);
+  const targets = [
+    ...hosted,
+    createLlamaCppTarget({ ...llamaCpp, objects }),
+    createOllamaTarget(ollama),
+    createLlamaServerTarget(llamaServer),
+  ];
+  const local = [
+    createLlamaCppInferenceClient(llamaCpp),
+    createOllamaInferenceClient(ollama),
+    createLlamaServerInferenceClient(llamaServer),
   ];
   return {
     training: new Map(training.map((provider) => [provider.name, provider])),
-    targets: new Map([...hosted, inProcess].map((target) => [target.name, target])),
-    inference: new Map(inference),
+    targets: new Map(targets.map((target) => [target.name, target])),
+    inference: new Map([
+      ...hosted.map(({ name }): [string, InferenceClient] => [name, bedrockInference]),
+      ...local.map((client): [string, InferenceClient] => [client.name, client]),
+    ]),
   };
+}
+
+function createOllama({ ollamaUrl }: Config, objects: ObjectStore) {
+  const api = ollamaUrl === null ? null : createOllamaApi(ollamaUrl);
+  const records = createRecordsInStore<OllamaSettings>(objects, 'ollama');
+  return { objects, records, api, host: createOllamaHost({ objects, records, api }) };
+}
+
+function createLlamaServer(
+  { home, localPython: python, llamaServer: program }: Config,
+  objects: ObjectStore,
+  files: ModelFiles,
+) {
+  const tools = { program, python };
+  return { objects, home, files, tools, servers: createServers({ home, files, ...tools }) };
 }

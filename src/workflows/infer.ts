@@ -22,10 +22,19 @@ interface Tally {
   inputTokens: number;
   outputTokens: number;
   latencyMs: number;
+  timeToFirstTokenMs: number | null;
+  tokensPerSecond: number | null;
+}
+
+/** Of requests that were prepared before their limit was. */
+const usualAnswerSeconds = 4;
+
+function newTally(): Tally {
+  return { inputTokens: 0, outputTokens: 0, latencyMs: 0, timeToFirstTokenMs: null, tokensPerSecond: null };
 }
 
 async function answerForUser(prepared: PreparedRequest, mayWake: boolean): Promise<InferResult> {
-  const usage: Tally = { inputTokens: 0, outputTokens: 0, latencyMs: 0 };
+  const usage = newTally();
   const reply = (source: AnswerSource, response: InferResult['response'], fallbackReason: string | null) =>
     toInferResult(prepared, { source, response, fallbackReason, raw: null, usage });
 
@@ -63,7 +72,7 @@ async function whyNothingServes(prepared: PreparedRequest, mayWake: boolean): Pr
 
 /** The untrained model's answer to the same prompt, as it came: for comparison, not for users. */
 async function answerFromBase(prepared: PreparedRequest): Promise<InferResult> {
-  const usage: Tally = { inputTokens: 0, outputTokens: 0, latencyMs: 0 };
+  const usage = newTally();
   const asked = await ask(prepared, [], usage);
   const problem = 'problem' in asked ? asked.problem : null;
   const raw = 'text' in asked ? asked.text.slice(0, 4000) : null;
@@ -86,10 +95,13 @@ async function ask(
   try {
     const answer = await modelCall(
       `Ask ${prepared.version ? `version ${prepared.version}` : 'the base model'}`,
+      prepared.answerSeconds ?? usualAnswerSeconds,
     ).askModel(prepared, extraTurns);
     usage.inputTokens += answer.inputTokens;
     usage.outputTokens += answer.outputTokens;
     usage.latencyMs += answer.latencyMs;
+    usage.timeToFirstTokenMs = answer.timeToFirstTokenMs ?? null;
+    usage.tokensPerSecond = answer.tokensPerSecond ?? null;
     return { text: answer.text };
   } catch (error) {
     const failure = toRunFailure(error, 'ValidationFailed');

@@ -164,10 +164,10 @@ export const waking = proxyActivities<InferenceActivities>({
   summary: 'Wake the champion',
 });
 /** The one model call: its own budget, tried once; what follows a failure is the phrase bank, not a retry. */
-export const modelCall = (summary: string) =>
+export const modelCall = (summary: string, seconds: number) =>
   proxyActivities<InferenceActivities>({
-    startToCloseTimeout: '4s',
-    scheduleToCloseTimeout: '5s',
+    startToCloseTimeout: seconds * 1000,
+    scheduleToCloseTimeout: (seconds + 1) * 1000,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { maximumAttempts: 1 },
     summary,

@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ModelQuestion } from '../../src/activities/inference/client.js';
 import { createNodeLlamaCppEngine } from '../../src/activities/inference/llama-cpp/node-llama-cpp.js';
+import { sha256Of } from '../local/support/gguf-machine.js';
 import { type LlamaCppMachine, startLlamaCppMachine } from '../local/support/llama-cpp-machine.js';
 import { createReadingEngine, endless } from '../local/support/reading-engine.js';
 import { tinyGguf } from '../local/support/tiny-gguf.js';
 import { describeDeploymentTarget } from './deployment-target.contract.js';
+import { describeGgufTarget } from './gguf-target.contract.js';
 import { describeInferenceClient } from './inference-client.contract.js';
 
 const machines: LlamaCppMachine[] = [];
@@ -28,6 +29,23 @@ describeDeploymentTarget('llama-cpp', async () => {
   return machine.fixture(modelId, await machine.storeModel('second', tinyGguf('second', 300_000)));
 });
 
+describeGgufTarget('llama-cpp', async () => {
+  const machine = await startMachine();
+  let files = 0;
+  return {
+    machine,
+    newFile: async () => {
+      files += 1;
+      return tinyGguf(`file ${files}`, 2000);
+    },
+    forge: async ({ name }, other) => {
+      const record = await machine.newRecords().open(name);
+      await writeFile(machine.pathOf('models', `${record?.model.sha256}.gguf`), other);
+    },
+    remains: () => machine.modelFiles(),
+  };
+});
+
 describeInferenceClient('llama-cpp', async () => {
   const machine = await startMachine();
   const { deploymentId } = await machine.deploy(
@@ -44,10 +62,6 @@ describeInferenceClient('llama-cpp', async () => {
 
 function questionTo(modelId: string, text = 'Who are you?'): ModelQuestion {
   return { modelId, system: null, turns: [{ role: 'user', text }], maxTokens: 20, temperature: 0 };
-}
-
-function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 describe('a machine without node-llama-cpp', () => {
@@ -91,39 +105,6 @@ describe('settings', () => {
 });
 
 describe('the file of a deployment', () => {
-  it('is refused when its bytes are not those of its manifest, and nothing of it stays', async () => {
-    const machine = await startMachine();
-    const sha256 = '0'.repeat(64);
-    const file = tinyGguf('swapped');
-    const modelId = await machine.storeModel('swapped', file, { sha256 });
-    const deployment = await machine.newTarget().create(machine.request('swapped', modelId));
-    const target = machine.newTarget();
-    await expect
-      .poll(() => target.describe(deployment), patience)
-      .toMatchObject({
-        status: 'failed',
-        failureMessage: expect.stringMatching(new RegExp(`SHA-256 ${sha256Of(file)}.* with ${sha256}`)),
-      });
-    expect(await machine.modelFiles()).toEqual([]);
-    await expect(machine.newClient().ask(questionTo(deployment.deploymentId))).rejects.toThrow();
-  });
-
-  it.each([
-    ['an adapter', { format: 'adapter' }, /is an adapter.*Convert to q8_0 or f16/],
-    [
-      'a manifest without a hash',
-      { sha256: 'unknown' },
-      /sha256: found "unknown"; allowed: .*64 hexadecimal/,
-    ],
-  ])('is refused at once where it is %s', async (_what, manifest, message) => {
-    const machine = await startMachine();
-    const modelId = await machine.storeModel('odd', tinyGguf('odd'), manifest);
-    await expect(machine.newTarget().create(machine.request('odd', modelId))).rejects.toMatchObject({
-      type: 'ProviderRejected',
-      message: expect.stringMatching(message),
-    });
-  });
-
   it('is fetched again when it was cut off', async () => {
     const machine = await startMachine();
     const file = tinyGguf('cut');
@@ -144,46 +125,6 @@ describe('the file of a deployment', () => {
     await writeFile(torn, file.subarray(0, 30));
     await machine.deploy('half', await machine.storeModel('half', file));
     expect(await machine.modelFiles()).toEqual([`${sha256}.gguf`]);
-  });
-
-  it('answers only while it is the model that was deployed', async () => {
-    const machine = await startMachine();
-    const file = tinyGguf('honest');
-    const { deploymentId } = await machine.deploy('honest', await machine.storeModel('honest', file));
-    const client = machine.newClient();
-    expect((await client.ask(questionTo(deploymentId))).text).toContain('honest');
-    const other = tinyGguf('forged');
-    expect(other.length).toBe(file.length);
-    await writeFile(machine.pathOf('models', `${sha256Of(file)}.gguf`), other);
-    for (const asking of [client, machine.newClient()]) {
-      await expect(asking.ask(questionTo(deploymentId))).rejects.toMatchObject({
-        type: 'ProviderRejected',
-        message: expect.stringContaining(`has SHA-256 ${sha256Of(other)}`),
-      });
-    }
-  });
-
-  it('stays for as long as one deployment needs it', async () => {
-    const machine = await startMachine();
-    const modelId = await machine.storeModel('shared', tinyGguf('shared'));
-    const one = await machine.deploy('one', modelId);
-    const two = await machine.deploy('two', modelId);
-    await machine.newTarget().delete(one.name);
-    expect((await machine.newClient().ask(questionTo(two.deploymentId))).text).toContain('shared');
-    await machine.newTarget().delete(two.name);
-    expect(await machine.modelFiles()).toEqual([]);
-  });
-
-  it('of a new deployment is not answered for by an old identifier of the same name', async () => {
-    const machine = await startMachine();
-    const modelId = await machine.storeModel('again', tinyGguf('again'));
-    const before = await machine.deploy('again', modelId);
-    await machine.newTarget().delete('again');
-    const after = await machine.deploy('again', modelId);
-    expect(await machine.newTarget().describe(before)).toBeNull();
-    const client = machine.newClient();
-    await expect(client.ask(questionTo(before.deploymentId))).rejects.toThrow('no such deployment');
-    expect((await client.ask(questionTo(after.deploymentId))).text).toContain('again');
   });
 });
 

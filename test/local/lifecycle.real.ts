@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** What a model has on this machine's disk. */
 function leftOf(model: string): string[] {
-  return ['jobs', 'conversions', 'deployments'].flatMap((name) => {
+  return ['jobs', 'conversions', 'deployments/llama-cpp'].flatMap((name) => {
     const entries = readdirSync(join(homeAt().path, 'local', name));
     return entries.filter((entry) => entry.startsWith(model)).map((entry) => `${name}/${entry}`);
   });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +8,8 @@ import { createNodeLlamaCppEngine } from '../../src/activities/inference/llama-c
 import { homeAt } from '../../src/client/stack/home.js';
 import { describeDeploymentTarget } from '../contract/deployment-target.contract.js';
 import { describeInferenceClient } from '../contract/inference-client.contract.js';
-import { makeTinyModel, python, realBaseModel, requireSetup, run } from './programs.js';
+import { convertToGguf, makeTinyModel, python, realBaseModel, requireSetup } from './programs.js';
+import { colourSchema, colours, recipeSchemas } from './support/answer-schemas.js';
 import { type LlamaCppMachine, startLlamaCppMachine } from './support/llama-cpp-machine.js';
 
 const system = 'Answer in one sentence.';
@@ -54,17 +55,7 @@ function storeTinyModel(seed: number): Promise<string> {
 }
 
 async function storeConverted(name: string, modelFolder: string, format: string): Promise<string> {
-  const path = join(folder, `${name}.gguf`);
-  const ended = await run('convert', {
-    directory: join(folder, `conversion-${name}`),
-    baseModel: modelFolder,
-    adapter: null,
-    outputs: [{ format, path }],
-    name,
-    threads: 1,
-  });
-  expect(ended.events.at(-1), ended.errors).toMatchObject({ status: 'completed' });
-  return machine.storeModel(name, readFileSync(path));
+  return machine.storeModel(name, await convertToGguf(folder, modelFolder, format));
 }
 
 describeDeploymentTarget('llama-cpp with node-llama-cpp', async () => {
@@ -156,6 +147,17 @@ describe('node-llama-cpp', () => {
     setTimeout(() => controller.abort(), 30);
     await expect(long).rejects.toMatchObject({ name: 'AbortError' });
     expect((await client.ask(question)).text).toBe(before.text);
+  });
+
+  it('holds an answer to a schema, and measures how fast it came', async () => {
+    const answer = await client.ask({ ...question, maxTokens: 60, answerSchema: colourSchema });
+    expect(colours).toContain(JSON.parse(answer.text).colour);
+    expect(answer.timeToFirstTokenMs).toBeGreaterThan(0);
+    expect(answer.tokensPerSecond).toBeGreaterThan(0);
+  });
+
+  it.each(recipeSchemas())('takes the schema of %s', async (_recipe, answerSchema) => {
+    expect((await client.ask({ ...question, maxTokens: 12, answerSchema })).text).toMatch(/^\s*\{/);
   });
 
   it('is creative only when it is asked to be', async () => {

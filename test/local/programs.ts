@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../src/client/repository-root.js';
 import { homeAt } from '../../src/client/stack/home.js';
@@ -39,6 +39,22 @@ export function makeTinyModel(folder: string, seed: number): string {
   });
   if (status !== 0) throw new Error(stderr);
   return folder;
+}
+
+/** A model's folder as one GGUF file. */
+export async function convertToGguf(folder: string, modelFolder: string, format: string): Promise<Buffer> {
+  const name = basename(modelFolder);
+  const path = join(folder, `${name}-${format}.gguf`);
+  const ended = await run('convert', {
+    directory: join(folder, `conversion-${name}-${format}`),
+    baseModel: modelFolder,
+    adapter: null,
+    outputs: [{ format, path }],
+    name,
+    threads: 1,
+  });
+  if (ended.events.at(-1)?.status !== 'completed') throw new Error(ended.errors);
+  return readFileSync(path);
 }
 
 /** Sixteen records that a model can learn by heart. */

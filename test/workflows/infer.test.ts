@@ -1,24 +1,77 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { DeleteCustomModelDeploymentCommand } from '@aws-sdk/client-bedrock';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { InferResult } from '../../src/activities/inference/activities.js';
+import { createInferenceActivities, type InferResult } from '../../src/activities/inference/activities.js';
+import { choose } from '../../src/activities/providers.js';
 import type { JsonObject } from '../../src/domain/json.js';
+import type { InferSpec } from '../../src/domain/run-spec.js';
+import { chatGguf } from '../local/support/tiny-gguf.js';
+import { type FaultyHttpServer, replyWith, startFaultyHttpServer } from '../support/faulty-http-server.js';
 import { stylist } from '../support/run-specs.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
+/** Stands in for an Ollama that has a model and never comes to an answer. */
+let slow: FaultyHttpServer;
 let champion: string;
 let broken: string;
 beforeAll(async () => {
-  service = await startService();
+  slow = await startFaultyHttpServer();
+  service = await startService({ environment: { ANNEAL_OLLAMA_URL: slow.url } });
   [champion, broken] = [service.newModel(), service.newModel()];
   await Promise.all([champion, broken].map((model) => service.execute('fineTune', stylist(model))));
 });
-afterAll(() => service.stop());
+afterAll(async () => {
+  await service?.stop();
+  await slow?.close();
+});
 
 const request = JSON.parse(readFileSync('recipes/stylist/examples/request.json', 'utf8')) as JsonObject;
 const infer = (model: string, more: object = {}) =>
   service.execute<InferResult>('infer', { recipe: 'stylist', model, request, ...more });
+
+/** A model whose champion the slow server has. */
+async function serveBySlowServer(): Promise<string> {
+  const { objects, providers, registry } = service.dependencies;
+  const model = service.newModel();
+  const file = chatGguf(model);
+  const sha256 = createHash('sha256').update(file).digest('hex');
+  const modelId = `s3://${objects.bucket}/models/${model}/model.gguf`;
+  const manifest = { sha256, bytes: file.length, format: 'gguf', baseModel: 'tiny' };
+  await objects.put(modelId, file);
+  await objects.put(`${modelId}.json`, JSON.stringify(manifest));
+  const target = choose(providers.targets, 'ollama', 'deployment.target');
+  slow.answer('/api/show', replyWith(404, ''));
+  const deployment = await target.create({
+    target: 'ollama',
+    name: model,
+    idempotencyToken: model,
+    modelId,
+    tags: { 'anneal:owner': 'anneal', 'anneal:model': model },
+    settings: {},
+  });
+  const license = `Made by Anneal for deployment ${model}.`;
+  const modelfile = `FROM /models/blobs/sha256-${sha256}\n`;
+  slow.answer('/api/show', replyWith(200, JSON.stringify({ modelfile, license })));
+  const author = { workflowId: `fine-tune/${model}`, runId: 'run-1' };
+  const { version } = await registry.registerVersion(author, {
+    model,
+    recipe: 'stylist',
+    provider: 'local',
+    baseModel: 'tiny',
+    modelName: model,
+    modelId,
+    jobName: model,
+    datasetSha256: sha256,
+    datasetManifestUri: 's3://anneal/manifest.json',
+    fingerprint: sha256,
+  });
+  await registry.recordDeployment(author, model, version, { ...deployment, usdPerHour: 0 });
+  const move = { model, version, action: 'promote' as const, deployedBy: 'a test', notes: '' };
+  await registry.promote(author, move);
+  return model;
+}
 
 /** What a user sees was checked, and passes when it is checked again here. */
 function expectClean({ response }: InferResult): void {
@@ -79,6 +132,30 @@ describe('infer', () => {
     expect(result).toMatchObject({ source: 'phrase_bank' });
     expect(result.fallbackReason).toMatch(/model unavailable: .*ResourceNotFoundException/);
     expectClean(result);
+  });
+
+  it('does not wait for a slow model longer than it may, withdraws the question, and answers by itself', async () => {
+    const model = await serveBySlowServer();
+    let isWithdrawn = false;
+    slow.answer('/api/generate', (response) => response.once('close', () => (isWithdrawn = true)));
+    const askedAtMs = Date.now();
+    const result = await infer(model, { answerSeconds: 1 });
+    expect(result).toMatchObject({ source: 'phrase_bank', version: 1 });
+    expect(result.fallbackReason).toMatch(/^model unavailable: .*(no answer within 1 seconds|timeout)/i);
+    expect(Date.now() - askedAtMs).toBeLessThan(20_000);
+    expectClean(result);
+    await expect.poll(() => isWithdrawn, { timeout: 20_000 }).toBe(true);
+  });
+
+  it('gives the model as long as the product says, or else the target', async () => {
+    const prepare = async (input: object) => {
+      const activities = createInferenceActivities(service.dependencies);
+      return (await activities.prepareInference(input as InferSpec)).answerSeconds;
+    };
+    const model = await serveBySlowServer();
+    expect(await prepare({ recipe: 'stylist', model, request })).toBe(4);
+    expect(await prepare({ recipe: 'conversation', model, request: { prompt: 'Hello?' } })).toBe(60);
+    expect(await prepare({ recipe: 'stylist', model, request, answerSeconds: 20 })).toBe(20);
   });
 
   it('shows the answer of the base model beside it, for comparison, unchecked only as raw text', async () => {

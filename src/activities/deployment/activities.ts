@@ -73,7 +73,10 @@ export function createDeploymentActivities({ providers, registry, admission }: D
         name: name.name,
         idempotencyToken: name.idempotencyToken,
         modelId: servedModelId(version),
-        tags: ownershipTags({ ...author, model: spec.model, stage: 'deployment', bucket: spec.run.bucket }),
+        tags: {
+          ...ownershipTags({ ...author, model: spec.model, stage: 'deployment', bucket: spec.run.bucket }),
+          'anneal:version': String(version.version),
+        },
         settings: spec.deployment.settings,
       };
       const queue = `${target.name}/deployment/${version.baseModel}`;

@@ -41,6 +41,7 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
     name: target,
     serves: 'hosted',
     trialTarget: null,
+    answerSeconds: 4,
 
     resolve: ({ baseModel, settings }) => ({
       settings: parseTargetSettings(settingsSchema, settings),

@@ -52,6 +52,7 @@ export function createBedrockProvisionedTarget({
     name: target,
     serves: 'hosted',
     trialTarget: 'bedrock-on-demand',
+    answerSeconds: 4,
 
     resolve({ baseModel, settings }) {
       const resolved = parseTargetSettings(settingsSchema, settings);

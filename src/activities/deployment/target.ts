@@ -19,6 +19,8 @@ export interface DeploymentTarget {
    * nothing by the hour and every version may keep a deployment of its own.
    */
   readonly trialTarget: string | null;
+  /** Seconds within which one answer can be expected: what `infer` waits where nobody says otherwise. */
+  readonly answerSeconds: number;
 
   /** Fills in and checks target settings, and prices them. Throws `PermanentFailure('InvalidInput')`. */
   resolve(input: { baseModel: string; settings: Readonly<Record<string, unknown>> }): {

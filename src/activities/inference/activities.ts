@@ -27,6 +27,8 @@ export interface PreparedRequest {
   readonly cloud: string;
   /** There is a champion, and no deployment that serves it. */
   readonly isAsleep?: boolean;
+  /** Seconds that one model call may take. */
+  readonly answerSeconds?: number;
 }
 
 /** What `infer` returns. */
@@ -44,7 +46,14 @@ export interface InferResult {
   readonly raw: string | null;
   /** `sandbox` where the model is simulated. */
   readonly cloud: string;
-  readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly latencyMs: number };
+  readonly usage: {
+    readonly inputTokens: number;
+    readonly outputTokens: number;
+    readonly latencyMs: number;
+    /** Of the last model call; null where the server does not stream. */
+    readonly timeToFirstTokenMs: number | null;
+    readonly tokensPerSecond: number | null;
+  };
 }
 
 export type InferenceActivities = ReturnType<typeof createInferenceActivities>;
@@ -55,6 +64,18 @@ export interface InferenceDependencies {
   readonly registry: Registry;
   readonly usage: DeploymentUsage;
   readonly cloud: string;
+}
+
+/** Withdraws the question at the activity's own limit: an answer that nobody waits for any more keeps a server busy. */
+async function withinTime<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const limitMs = activityInfo().startToCloseTimeoutMs;
+  const limit = AbortSignal.timeout(limitMs);
+  try {
+    return await ask(AbortSignal.any([cancellationSignal(), limit]));
+  } catch (error) {
+    if (limit.aborted) throw new Error(`no answer within ${limitMs / 1000} seconds`, { cause: error });
+    throw error;
+  }
 }
 
 export function createInferenceActivities(dependencies: InferenceDependencies) {
@@ -83,6 +104,10 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
         turns,
         context,
         cloud,
+        answerSeconds:
+          spec.answerSeconds ??
+          recipe.answerSeconds ??
+          choose(providers.targets, target, 'deployment.target').answerSeconds,
         isAsleep: spec.serve !== 'base' && champion !== null && champion.deployment === null,
       };
     },
@@ -91,17 +116,17 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
       const { served } = prepared;
       if (!served) throw new PermanentFailure('InvalidInput', `Nothing serves model "${prepared.model}".`);
       if (prepared.version !== null) usage.note(served.modelId);
-      const { serving } = choose(recipes, prepared.recipe, 'recipe');
-      return choose(providers.inference, served.target, 'deployment.target').ask(
-        {
-          modelId: served.modelId,
-          system: prepared.system,
-          turns: [...prepared.turns, ...extraTurns],
-          maxTokens: serving?.maximumAnswerTokens ?? maximumAnswerTokens,
-          temperature: serving?.temperature ?? usualTemperature,
-        },
-        cancellationSignal(),
-      );
+      const { answerSchema, serving } = choose(recipes, prepared.recipe, 'recipe');
+      const client = choose(providers.inference, served.target, 'deployment.target');
+      const question = {
+        modelId: served.modelId,
+        system: prepared.system,
+        turns: [...prepared.turns, ...extraTurns],
+        maxTokens: serving?.maximumAnswerTokens ?? maximumAnswerTokens,
+        temperature: serving?.temperature ?? usualTemperature,
+        answerSchema,
+      };
+      return withinTime((signal) => client.ask(question, signal));
     },
 
     /** Has `deploy` bring a sleeping champion back as it was; one start, however many requests ask for it. */

@@ -45,5 +45,7 @@ function toAnswer(response: ConverseResponse, measuredMs: number): ModelAnswer {
     inputTokens: response.usage?.inputTokens ?? 0,
     outputTokens: response.usage?.outputTokens ?? 0,
     latencyMs: response.metrics?.latencyMs ?? measuredMs,
+    timeToFirstTokenMs: null,
+    tokensPerSecond: null,
   };
 }

@@ -1,4 +1,5 @@
 import type { Turn } from '../../domain/dataset.js';
+import type { JsonObject } from '../../domain/json.js';
 
 export interface ModelQuestion {
   /** A deployment's identifier, or a base model's. */
@@ -7,6 +8,11 @@ export interface ModelQuestion {
   readonly turns: readonly Turn[];
   readonly maxTokens: number;
   readonly temperature: number;
+  /**
+   * JSON Schema that the answer is held to where the server can do that; servers that cannot take no notice. An
+   * answer that the limit of tokens has cut is no JSON all the same.
+   */
+  readonly answerSchema?: JsonObject;
 }
 
 export interface ModelAnswer {
@@ -14,7 +20,12 @@ export interface ModelAnswer {
   readonly stopReason: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Of reading the question and writing the answer; queues and loading are left out where that is known. */
   readonly latencyMs: number;
+  /** From asking to the first text of the answer, lines and loading included; null where it was not streamed. */
+  readonly timeToFirstTokenMs: number | null;
+  /** Of writing alone, without the first token; null where it was not streamed or has one token. */
+  readonly tokensPerSecond: number | null;
 }
 
 /**

@@ -66,7 +66,14 @@ async function askChunk(
 async function ask(input: AskSuiteInput, question: EvaluationCase): Promise<ScoredAnswer> {
   const { recipe, client, modelId, temperature, signal } = input;
   const answer = await client.ask(
-    { modelId, system: question.system, turns: question.turns, maxTokens: maximumAnswerTokens, temperature },
+    {
+      modelId,
+      system: question.system,
+      turns: question.turns,
+      maxTokens: maximumAnswerTokens,
+      temperature,
+      answerSchema: recipe.answerSchema,
+    },
     signal,
   );
   const score = recipe.score(question, answer.text);

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { checkDocument } from '../../domain/guardrails/check-document.js';
 import { parseRuleset } from '../../domain/guardrails/parse-ruleset.js';
+import type { JsonObject } from '../../domain/json.js';
 import type { Recipe } from '../../domain/recipe.js';
 import { loadRecipeData, readGatePolicies, readRecipeDefinition } from '../load-recipe-data.js';
 import { createOptimizerInference } from './inference.js';
-import { asJson, parseModel } from './model.js';
+import { asJson, optimizationModelSchema, parseModel } from './model.js';
 import { annotateRecord, createRowMapper } from './rows.js';
 import { optimizerCases, optimizerSuites, scoreAnswer } from './suite.js';
 
@@ -24,6 +25,7 @@ export function createOptimizerRecipe(dataDirectory: string): Recipe {
     suites: optimizerSuites,
     serving: null,
     builder: null,
+    answerSchema: z.toJSONSchema(optimizationModelSchema) as JsonObject,
     mapRow: createRowMapper(systemPrompt),
     annotate: annotateRecord,
     checkAnswer: (document, context) => checkDocument(ruleset, document, context),

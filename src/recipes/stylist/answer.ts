@@ -14,6 +14,9 @@ const completeAnswerSchema = z.strictObject({
     .max(5),
 });
 
+/** What a model is held to where its server can; see `Recipe.answerSchema`. */
+export const answerSchema = z.toJSONSchema(completeAnswerSchema) as JsonObject;
+
 /** Reads an answer as training and inference want it: complete, and with a headline that fits. */
 export function parseAnswer(answer: string): { document: JsonObject } | { fault: string } {
   const read = readJsonObject(answer);

@@ -5,7 +5,7 @@ import { parseRuleset } from '../../domain/guardrails/parse-ruleset.js';
 import type { Ruleset } from '../../domain/guardrails/ruleset.js';
 import type { Recipe } from '../../domain/recipe.js';
 import { loadRecipeData, readGatePolicies, readRecipeDefinition } from '../load-recipe-data.js';
-import { parseAnswer } from './answer.js';
+import { answerSchema, parseAnswer } from './answer.js';
 import { createStylistBuilder } from './builder.js';
 import { type Catalogue, loadCatalogue, verdictIds } from './catalogue.js';
 import { createStylistInference } from './inference.js';
@@ -31,6 +31,7 @@ export function createStylistRecipe(dataDirectory: string): Recipe {
     suites: stylistSuites,
     serving: null,
     builder: createStylistBuilder(catalogue),
+    answerSchema,
     mapRow: createRowMapper(catalogue),
     annotate: annotateRecord,
     checkAnswer: (document, context) => checkDocument(ruleset, document, context),

@@ -38,6 +38,8 @@ export function createReadingEngine(millisecondsPerWord = 0): ReadingEngine {
             stopReason: said.length < words.length ? 'max_tokens' : 'end_turn',
             inputTokens: [system ?? '', ...turns.map(({ text }) => text)].join(' ').split(' ').length,
             outputTokens: said.length,
+            timeToFirstTokenMs: null,
+            tokensPerSecond: null,
           };
         },
         // It reads as it is told to.

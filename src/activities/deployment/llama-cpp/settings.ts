@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+export const targetName = 'llama-cpp';
+
 /** `deployment.settings` of this target. */
 export const settingsSchema = z.strictObject({
   /** Tokens of prompt and answer together; memory grows with it. A model trained on fewer keeps to those. */

@@ -2,16 +2,17 @@ import { existsSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PermanentFailure } from '../../../domain/failures.js';
-import type { ModelFiles } from '../../deployment/llama-cpp/model-files.js';
+import type { ModelFiles } from '../../deployment/gguf/model-files.js';
 import {
+  createRecordsOnDisk,
   type DeploymentRecord,
   nameIn,
-  openOwnRecord,
-  targetName,
-} from '../../deployment/llama-cpp/records.js';
-import { settingsSchema } from '../../deployment/llama-cpp/settings.js';
+  openServed,
+} from '../../deployment/gguf/records.js';
+import { type LlamaCppSettings, settingsSchema, targetName } from '../../deployment/llama-cpp/settings.js';
 import { hashFile } from '../../training/local/artifact.js';
-import type { InferenceClient, ModelQuestion } from '../client.js';
+import { refuseTheImpossible } from '../chat-prompt.js';
+import type { InferenceClient } from '../client.js';
 import { type LlamaEngine, requireInstalled, throwIfWithdrawn } from './engine.js';
 import { createLoadedModels, type VerifiedModel } from './loaded-models.js';
 
@@ -43,29 +44,29 @@ export function createLlamaCppInferenceClient(options: LlamaCppInferenceOptions)
       refuseTheImpossible(question);
       requireInstalled(engine);
       const model = await findModel(options, question.modelId);
+      const askedAtMs = performance.now();
       return models.use(model, signal, async (loaded) => {
         // Neither the line nor loading counts: they are this machine's, not the model's.
         const startedAtMs = performance.now();
         const answer = await loaded.answer(question, signal);
-        return { ...answer, latencyMs: performance.now() - startedAtMs };
+        const first = answer.timeToFirstTokenMs;
+        return {
+          ...answer,
+          latencyMs: performance.now() - startedAtMs,
+          timeToFirstTokenMs: first === null ? null : first + startedAtMs - askedAtMs,
+        };
       });
     },
   };
 }
 
-function refuseTheImpossible({ modelId, turns, maxTokens }: ModelQuestion): void {
-  if (turns.at(-1)?.role !== 'user') {
-    throw refused(modelId, `found ${turns.length} turns; allowed: turns of which the last is the user's`);
-  }
-  if (!(maxTokens >= 1)) throw refused(modelId, `maxTokens: found ${maxTokens}; allowed: 1 or more`);
-}
-
 async function findModel(options: LlamaCppInferenceOptions, modelId: string): Promise<VerifiedModel> {
   const { home, files } = options;
-  const name = nameIn(modelId);
+  const name = nameIn(targetName, modelId);
   if (name === null) return findBaseModel(home, modelId);
-  const record = /^[-_a-zA-Z0-9]+$/.test(name) ? await openOwnRecord(home, name) : null;
-  if (record?.deploymentId !== modelId) throw refused(modelId, `this machine has no such deployment`);
+  const records = createRecordsOnDisk<LlamaCppSettings>(home, targetName);
+  const record = await openServed(records, targetName, modelId);
+  if (record === null) throw refused(modelId, 'this machine has no such deployment');
   const state = await files.look(record);
   if (state.phase === 'unusable') throw refused(modelId, state.reason);
   if (state.phase !== 'ready') {

@@ -20,7 +20,7 @@ export interface LlamaEngine {
 export interface LoadedModel {
   /**
    * Stops with an `AbortError` soon after `signal` says so. Throws `PermanentFailure('ProviderRejected')` for a
-   * question that this model can never answer.
+   * question that this model can never answer. Times are taken from the call on.
    */
   answer(
     question: Omit<ModelQuestion, 'modelId'>,

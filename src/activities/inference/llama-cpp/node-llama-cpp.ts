@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PermanentFailure } from '../../../domain/failures.js';
+import type { JsonObject } from '../../../domain/json.js';
+import { type ChatTemplate, refuseControlTexts, renderPrompt } from '../chat-prompt.js';
 import type { ModelQuestion } from '../client.js';
 import {
   type FollowedAnswer,
@@ -11,15 +13,22 @@ import {
   type ModelToLoad,
   throwIfWithdrawn,
 } from './engine.js';
+import { startStopwatch } from '../speed.js';
 
 /** What is used of `node-llama-cpp`; it is no dependency of the project, so its own types are not there. */
 interface Library {
   getLlama(options: Readonly<Record<string, unknown>>): Promise<Llama>;
+  readonly LlamaGrammarEvaluationState: new (options: { model: Model; grammar: Grammar }) => GrammarState;
 }
 
 interface Llama {
   loadModel(options: { modelPath: string }): Promise<Model>;
+  createGrammarForJsonSchema(schema: JsonObject): Promise<Grammar>;
 }
+
+/** The library's own objects, passed on as they are. */
+type Grammar = { readonly grammar: string };
+type GrammarState = object;
 
 type Token = number;
 
@@ -41,7 +50,10 @@ interface Context {
 
 interface Sequence {
   clearHistory(): Promise<void>;
-  evaluate(tokens: Token[], options: { temperature: number; seed: number }): AsyncGenerator<Token>;
+  evaluate(
+    tokens: Token[],
+    options: { temperature: number; seed: number; grammarEvaluationState?: GrammarState },
+  ): AsyncGenerator<Token>;
   evaluateWithoutGeneratingNewTokens(tokens: Token[]): Promise<void>;
   controlledEvaluate(
     input: readonly (Token | [Token, { generateNext: typeof everyProbability }])[],
@@ -54,17 +66,9 @@ const everyProbability = { probabilities: true, options: { temperature: 1, topK:
 /** What rounds to zero, or is no token of this model, still counts. */
 const leastProbability = 1e-10;
 
-interface TemplateLibrary {
-  readonly Template: new (source: string) => Template;
-}
-
-interface Template {
-  render(variables: Readonly<Record<string, unknown>>): string;
-}
-
 interface Installation {
+  readonly library: Library;
   readonly llama: Llama;
-  readonly Template: TemplateLibrary['Template'];
 }
 
 /** Tokens of a prompt between two looks at whether its question was withdrawn. */
@@ -94,12 +98,10 @@ export function createNodeLlamaCppEngine({ home }: { readonly home: string }): L
 }
 
 async function open(folder: string): Promise<Installation> {
-  const importFrom = (name: string) =>
-    import(pathToFileURL(join(folder, 'node_modules', name, 'dist', 'index.js')).href);
-  const { getLlama } = (await importFrom('node-llama-cpp')) as Library;
-  const { Template } = (await importFrom('@huggingface/jinja')) as TemplateLibrary;
+  const path = join(folder, 'node_modules', 'node-llama-cpp', 'dist', 'index.js');
+  const library = (await import(pathToFileURL(path).href)) as Library;
   const isApple = process.platform === 'darwin' && process.arch === 'arm64';
-  const llama = await getLlama({
+  const llama = await library.getLlama({
     gpu: isApple ? 'metal' : false,
     // Neither a compiler nor a download starts inside a worker.
     build: 'never',
@@ -109,26 +111,31 @@ async function open(folder: string): Promise<Installation> {
     // Each context says for itself how many threads it takes.
     maxThreads: 0,
   });
-  return { llama, Template };
+  return { library, llama };
 }
 
 async function load(
-  { llama, Template }: Installation,
+  installation: Installation,
   { path, contextTokens, threads }: ModelToLoad,
 ): Promise<LoadedModel> {
-  const model = await llama.loadModel({ modelPath: path });
+  const model = await installation.llama.loadModel({ modelPath: path });
   try {
-    const source = model.fileInfo.metadata.tokenizer?.chat_template;
-    if (!source) throw refused(`${path} carries no chat template. Convert the model again`);
-    const template = new Template(source);
+    const template = model.fileInfo.metadata.tokenizer?.chat_template;
+    if (!template) throw refused(`${path} carries no chat template. Convert the model again`);
+    const { bosString, eosString } = model.tokens;
+    const chat: ChatTemplate = { template, beginText: bosString ?? '', endText: eosString ?? '' };
     const contextSize = Math.min(contextTokens, model.trainContextSize);
     const context = await model.createContext({ contextSize, sequences: 1, threads });
     const sequence = context.getSequence();
     return {
-      answer: (question, signal) =>
-        answer(model, sequence, context.contextSize, toPrompt(model, template, question), question, signal),
+      async answer(question, signal) {
+        const prompt = toPrompt(model, chat, question);
+        const grammarEvaluationState = await constrain(installation, model, question.answerSchema);
+        const options = { ...question, grammarEvaluationState, contextTokens: context.contextSize };
+        return answer(model, sequence, prompt, options, signal);
+      },
       follow: (question, given, signal) =>
-        follow(model, sequence, context.contextSize, toPrompt(model, template, question), given, signal),
+        follow(model, sequence, context.contextSize, toPrompt(model, chat, question), given, signal),
       dispose: () => model.dispose(),
     };
   } catch (error) {
@@ -137,46 +144,39 @@ async function load(
   }
 }
 
-/**
- * The tokens that training saw: the file's own template decides about every one, the first of all included.
- * Throws `ProviderRejected` where a text would end its turn by itself.
- */
-function toPrompt(
+function toPrompt(model: Model, chat: ChatTemplate, question: Pick<ModelQuestion, 'system' | 'turns'>): Token[] {
+  refuseControlTexts(question, (text) => findControl(model, text));
+  return model.tokenize(renderPrompt(chat, question), true);
+}
+
+function findControl(model: Model, text: string): string | undefined {
+  const control = model.tokenize(text, true).find((token) => model.getTokenAttributes(token).control);
+  return control === undefined ? undefined : model.detokenize([control], true);
+}
+
+async function constrain(
+  { library, llama }: Installation,
   model: Model,
-  template: Template,
-  { system, turns }: Pick<ModelQuestion, 'system' | 'turns'>,
-) {
-  const messages = [
-    ...(system === null ? [] : [{ role: 'system', content: system }]),
-    ...turns.map(({ role, text }) => ({ role, content: text })),
-  ];
-  for (const { role, content } of messages) {
-    const control = model.tokenize(content, true).find((token) => model.getTokenAttributes(token).control);
-    if (control === undefined) continue;
-    const said = JSON.stringify(model.detokenize([control], true));
-    throw refused(`the text of the ${role} holds ${said}, which this model takes for a control token`);
-  }
-  try {
-    const text = template.render({
-      messages,
-      add_generation_prompt: true,
-      bos_token: model.tokens.bosString ?? '',
-      eos_token: model.tokens.eosString ?? '',
-    });
-    return model.tokenize(text, true);
-  } catch (error) {
-    throw refused(`the model's chat template does not take these turns: ${(error as Error).message}`);
-  }
+  schema: JsonObject | undefined,
+): Promise<GrammarState | undefined> {
+  if (schema === undefined) return undefined;
+  const grammar = await llama.createGrammarForJsonSchema(schema);
+  return new library.LlamaGrammarEvaluationState({ model, grammar });
+}
+
+interface AnswerOptions extends Pick<ModelQuestion, 'maxTokens' | 'temperature'> {
+  readonly contextTokens: number;
+  readonly grammarEvaluationState: GrammarState | undefined;
 }
 
 async function answer(
   model: Model,
   sequence: Sequence,
-  contextTokens: number,
   prompt: Token[],
-  { maxTokens, temperature }: Pick<ModelQuestion, 'maxTokens' | 'temperature'>,
+  { maxTokens, temperature, contextTokens, grammarEvaluationState }: AnswerOptions,
   signal: AbortSignal | undefined,
 ) {
+  const stopwatch = startStopwatch();
   const room = contextTokens - prompt.length;
   if (room <= 0) throw tooLong(prompt, contextTokens);
   // What an earlier question has left could change the last digits, and with them the answer.
@@ -190,10 +190,11 @@ async function answer(
   const tokens: Token[] = [];
   const limit = Math.min(maxTokens, room);
   // The library takes the time for a seed: questions of the same moment would all get one answer.
-  const options = { temperature, seed: randomInt(2 ** 32) };
+  const options = { temperature, seed: randomInt(2 ** 32), grammarEvaluationState };
   // Ends by itself where the model ends its turn.
   for await (const token of sequence.evaluate(prompt.slice(last), options)) {
     throwIfWithdrawn(signal);
+    stopwatch.note();
     tokens.push(token);
     if (tokens.length >= limit) break;
   }
@@ -202,6 +203,7 @@ async function answer(
     stopReason: tokens.length >= limit ? 'max_tokens' : 'end_turn',
     inputTokens: prompt.length,
     outputTokens: tokens.length,
+    ...stopwatch.measure(tokens.length),
   };
 }
 

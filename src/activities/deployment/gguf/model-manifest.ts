@@ -25,7 +25,7 @@ export async function readModelManifest(
   const refuse = (reason: string) =>
     new PermanentFailure(
       'ProviderRejected',
-      `ProviderRejected: could not create deployment ${deploymentName} on this machine: ${reason}.`,
+      `ProviderRejected: could not create deployment ${deploymentName}: ${reason}.`,
       [{ deployment: deploymentName, modelId }],
     );
   if (!/^s3:\/\/.+\.gguf$/.test(modelId)) {

@@ -4,11 +4,12 @@ import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { PermanentFailure } from '../../../domain/failures.js';
+import { Obstacle, PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
 import { processIdentity } from '../../process-identity.js';
 import type { ModelManifest } from './model-manifest.js';
-import { type DeploymentRecord, listRecords } from './records.js';
+import { type DeploymentRecord, listRecordsOnDisk } from './records.js';
+import type { ServingState } from './target.js';
 
 /** Where the file of a deployment stands. */
 export type FileState =
@@ -24,7 +25,7 @@ export type FileState =
 export interface ModelFiles {
   pathOf(sha256: string): string;
   /** Looks for a deployment's file, and fetches it in the background where it is missing or cut off. */
-  look(record: DeploymentRecord): Promise<FileState>;
+  look(record: Pick<DeploymentRecord, 'deploymentId' | 'modelId' | 'model'>): Promise<FileState>;
   /** Returns once the file is there. Throws `PermanentFailure('ProviderRejected')` when its bytes are others. */
   fetch(modelId: string, model: ModelManifest): Promise<void>;
   /** Deletes a file that no deployment needs (any more). */
@@ -85,7 +86,7 @@ export function createModelFiles({ objects, home }: ModelFilesOptions): ModelFil
 
     async release(sha256) {
       const isNeeded = async () =>
-        (await listRecords(home)).some(({ model }) => model.sha256 === sha256) || underWay.has(sha256);
+        (await listRecordsOnDisk(home)).some(({ model }) => model.sha256 === sha256) || underWay.has(sha256);
       if (await isNeeded()) return;
       const gone = join(directory, `${deletedPrefix}${sha256}.${randomUUID()}`);
       if (!(await move(pathOf(sha256), gone))) return;
@@ -103,6 +104,30 @@ export function createModelFiles({ objects, home }: ModelFilesOptions): ModelFil
     },
   };
   return files;
+}
+
+/** Throws `Obstacle('capacity')` where a model's file does not fit on the disk. */
+export async function requireRoom(files: ModelFiles, name: string, model: ModelManifest): Promise<void> {
+  const missingBytes = await files.missingRoom(model);
+  if (missingBytes === null) return;
+  const megabytes = Math.ceil(missingBytes / 1e6);
+  throw new Obstacle('capacity', `Deployment ${name} needs ${megabytes} MB more on the disk of this machine`);
+}
+
+/** A file that is there counts as served. */
+export function toServingState(state: FileState, { bytes }: ModelManifest): ServingState {
+  switch (state.phase) {
+    case 'ready':
+    case 'unusable':
+      return state;
+    case 'fetching':
+      return {
+        phase: 'creating',
+        doing: `Fetching the model, ${Math.floor((100 * state.bytes) / bytes)} %`,
+      };
+    case 'interrupted':
+      return { phase: 'creating', doing: `Fetching the model again after: ${state.reason}` };
+  }
 }
 
 async function download(
