@@ -1,6 +1,7 @@
 import { BedrockClient } from '@aws-sdk/client-bedrock';
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { STSClient } from '@aws-sdk/client-sts';
 
 export interface AwsSettings {
@@ -14,6 +15,7 @@ export interface AwsClients {
   readonly bedrock: BedrockClient;
   readonly bedrockRuntime: BedrockRuntimeClient;
   readonly s3: S3Client;
+  readonly sagemaker: SageMakerClient;
   readonly sts: STSClient;
   /** Closes every connection. */
   destroy(): void;
@@ -56,6 +58,7 @@ export function createAwsClients({ cloud, endpoint, region }: AwsSettings): AwsC
     throwOnRequestTimeout: true,
   });
   const bedrock = new BedrockClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
+  const sagemaker = new SageMakerClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
   const sts = new STSClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
   const s3 = new S3Client({
     ...shared,
@@ -71,9 +74,10 @@ export function createAwsClients({ cloud, endpoint, region }: AwsSettings): AwsC
     bedrock,
     bedrockRuntime,
     s3,
+    sagemaker,
     sts,
     destroy: () => {
-      for (const client of [bedrock, bedrockRuntime, s3, sts]) client.destroy();
+      for (const client of [bedrock, bedrockRuntime, s3, sagemaker, sts]) client.destroy();
     },
   };
 }

@@ -48,6 +48,8 @@ export interface TrainingJobDescription {
   readonly validationLoss: number | null;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
+  /** Hours that the provider bills, once it says so; null where it bills something else. */
+  readonly billedHours: number | null;
 }
 
 export function isTerminal(status: TrainingJobStatus): boolean {

@@ -30,6 +30,7 @@ export async function describeJob(
     modelId: null,
     startedAt: progress.startedAt,
     endedAt: null,
+    billedHours: null,
   };
 }
 
@@ -79,6 +80,7 @@ async function describeEnd(
     modelId: null,
     startedAt: progress.startedAt,
     endedAt: end.at,
+    billedHours: null,
   };
   if (end.status === 'stopped') {
     return { ...common, status: 'cancelled', rawStatus: 'Stopped', progress: `stopped: ${reached}` };
