@@ -8,14 +8,14 @@ import { metricDefinitions } from './status.js';
 const entrypoint = [
   'bash',
   '-ec',
+  // One line, as AWS's pattern demands. Another root than the container's own serves to run it elsewhere.
   [
-    // Another root than the container's own serves to run it elsewhere.
     `root="\${ANNEAL_CONTAINER_ROOT:-/opt/ml}"`,
     'mkdir -p "$root/code"',
     'tar -xzf "$root/input/data/code/sourcedir.tar.gz" -C "$root/code"',
     'cd "$root/code"',
     'exec python3 -m anneal_training.container',
-  ].join('\n'),
+  ].join('; '),
 ];
 
 export interface TrainingSources {

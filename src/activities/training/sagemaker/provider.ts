@@ -3,6 +3,7 @@ import {
   type SageMakerClient,
   StopTrainingJobCommand,
 } from '@aws-sdk/client-sagemaker';
+import type { Prices } from '../../../aws/prices.js';
 import { isOurs } from '../../../aws/tags.js';
 import { toFailure } from '../../../aws/to-failure.js';
 import { PermanentFailure } from '../../../domain/failures.js';
@@ -115,9 +116,7 @@ function resolve(
   };
 }
 
-/**
- * Settings that come back when they are resolved again: a limit of waiting goes with spot alone.
- */
+/** As they can be resolved again: a limit of waiting goes with spot alone. */
 function withoutUnset({ maximumWaitMinutes, ...settings }: { spot: boolean; maximumWaitMinutes: number }) {
   return settings.spot ? { ...settings, maximumWaitMinutes } : settings;
 }
@@ -196,7 +195,7 @@ function listOwned(options: SageMakerTrainingOptions, page: string | null): Prom
 }
 
 async function listJobs(
-  { sagemaker }: SageMakerTrainingOptions,
+  { sagemaker, defaults: { prices } }: SageMakerTrainingOptions,
   status: 'InProgress' | 'Stopping',
   token: string,
 ): Promise<OwnedPage> {
@@ -213,7 +212,6 @@ async function listJobs(
       name: listed.TrainingJobName ?? '',
       id: listed.TrainingJobArn ?? '',
       createdAt: listed.CreationTime?.toISOString() ?? null,
-      // Its machine bills for as long as it runs, and lists do not say which one it is.
       usdPerHour: null,
       settings: {},
     }));
@@ -221,7 +219,22 @@ async function listJobs(
     const next = status === 'InProgress' ? NextToken : NextToken && `${stoppingPage}${NextToken}`;
     return { resources, next: next || last };
   };
-  return listOwnedPage(sageMakerTagReader(sagemaker), command, send, 'list training jobs');
+  const page = await listOwnedPage(sageMakerTagReader(sagemaker), command, send, 'list training jobs');
+  // Lists do not say on which machine a job runs.
+  const priced = await Promise.all(
+    page.resources.map(async (resource) => ({
+      ...resource,
+      usdPerHour: priceOf(await getJob(sagemaker, resource.name), prices),
+    })),
+  );
+  return { ...page, resources: priced };
+}
+
+/** Null where the price table lacks the machine. */
+function priceOf(job: FoundJob | null, prices: Prices): number | null {
+  const { InstanceType = '', InstanceCount = 1 } = job?.ResourceConfig ?? {};
+  const usdPerHour = prices.trainingInstanceUsdPerHour(InstanceType);
+  return usdPerHour === null ? null : usdPerHour * InstanceCount;
 }
 
 /** Jobs are never deleted, so that their list only grows: models have one of their own, in object storage. */

@@ -51,6 +51,6 @@ export async function submitJob(
 async function requireBaseModel(objects: ObjectStore, request: TrainingJobRequest): Promise<void> {
   const { baseModelUri } = request.settings as SageMakerTrainingSettings;
   if ((await objects.head(`${baseModelUri}config.json`)) !== null) return;
-  const said = `ProviderRejected: could not start training job ${request.jobName}: there is no config.json in ${baseModelUri}. Upload the base model's Hugging Face folder there, for instance with \`anneal upload-base-model ${request.baseModel}\`, or name another folder in training.settings.baseModelUri.`;
+  const said = `ProviderRejected: could not start training job ${request.jobName}: there is no config.json in ${baseModelUri}. Upload the base model's Hugging Face folder there (\`aws s3 cp --recursive\`), or name another folder in training.settings.baseModelUri.`;
   throw new PermanentFailure('ProviderRejected', said, [{ jobName: request.jobName, baseModelUri }]);
 }
