@@ -3,7 +3,7 @@ import { progressOf } from './bedrock/jobs.js';
 import { throughputStatus } from './bedrock/provisioned-throughput.js';
 import type { Tags } from './bedrock/records.js';
 import { billedHours, createdPrice, hoursBetween, type ResourceKind } from './ledger.js';
-import { trainingJobProgress } from './sagemaker/progress.js';
+import { shownProgress } from './sagemaker/progress.js';
 import { servedModelArn } from './state.js';
 import { byteMsUntil } from './storage/state.js';
 import type { World } from './world.js';
@@ -60,7 +60,7 @@ function jobResources(world: World): SandboxResource[] {
 
 function trainingJobResources(world: World): SandboxResource[] {
   return [...world.state.trainingJobs.values()].map((job) => {
-    const { status, endedAt, machineAt } = trainingJobProgress(job, world.now());
+    const { status, endedAt, machineAt } = shownProgress(job, world.now());
     const settled = world.state.ledger.findLast((entry) => entry.resource === job.arn && entry.usd !== null);
     const price = world.prices.trainingInstancePerHour(job.request.ResourceConfig?.InstanceType ?? '') ?? 0;
     return {

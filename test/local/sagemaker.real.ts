@@ -7,7 +7,7 @@ import { createLocalConverter } from '../../src/activities/conversion/local/conv
 import type { ObjectInventory, ObjectStore } from '../../src/activities/dataset/object-store.js';
 import type { AdapterManifest } from '../../src/activities/training/local/artifact.js';
 import type { TrainingProvider } from '../../src/activities/training/provider.js';
-import type { TrainingJobDescription, TrainingJobReference } from '../../src/domain/training-job.js';
+import { isTerminal, type TrainingJobDescription, type TrainingJobReference } from '../../src/domain/training-job.js';
 import type { FaultScript } from '../../src/sandbox/faults/script.js';
 import {
   baseModel,
@@ -65,6 +65,20 @@ async function setFaults(...faults: FaultScript['faults']): Promise<void> {
   expect((await fetch(`${sandbox.endpoint}/_anneal/faults`, init)).ok).toBe(true);
 }
 
+/** An hour of the sandbox in a second until the job says so; then real time again. */
+async function passUntil(job: TrainingJobReference, rawStatus: string): Promise<void> {
+  const setScale = (scale: number) =>
+    fetch(`${sandbox.endpoint}/_anneal/clock`, { method: 'POST', body: JSON.stringify({ scale }) });
+  await setScale(3600);
+  for (;;) {
+    const now = await provider.describe(job);
+    if (now.rawStatus === rawStatus) break;
+    if (isTerminal(now.status)) throw new Error(`${job.jobName} is ${now.rawStatus}: ${now.progress}`);
+    await sleep(50);
+  }
+  await setScale(1);
+}
+
 async function awaitStep(job: TrainingJobReference, step: number): Promise<TrainingJobDescription> {
   for (;;) {
     const description = await provider.describe(job);
@@ -99,16 +113,18 @@ it('trains with the real program, and its adapter becomes a GGUF file', async ()
 });
 
 it('goes on from its checkpoint on another machine when a spot instance is taken back', async () => {
-  const interrupted = { kind: 'interrupted', afterMinutes: 0.5, forMinutes: 0.02 } as const;
+  const interrupted = { kind: 'interrupted', afterMinutes: 600, forMinutes: 600 } as const;
   await setFaults({ operation: 'CreateTrainingJob', nth: 1, fault: interrupted });
   const job = await submit(
     'spot',
-    { maximumSteps: 2000, epochCount: 50, checkpointSteps: 2, batchSize: 1 },
-    { spot: true },
+    { epochCount: 50, checkpointSteps: 2, batchSize: 1 },
+    { spot: true, maximumMinutes: 7200, maximumWaitMinutes: 40_320 },
   );
   await setFaults();
+  await awaitStep(job, 3);
+  await passUntil(job, 'InProgress/Interrupted');
+  await passUntil(job, 'InProgress/Training');
   const seen = await followJob(provider, job, withinMs);
-  expect(seen.map(({ rawStatus }) => rawStatus)).toContain('InProgress/Interrupted');
   expect(seen.at(-1), JSON.stringify(seen.at(-1))).toMatchObject({ status: 'succeeded' });
   const folder = (seen.at(-1)?.modelId ?? '').replace('manifest.json', '');
   const events = ((await store.getText(`${folder}events.jsonl`)) ?? '').trimEnd().split('\n');
@@ -127,7 +143,9 @@ it('stops gracefully when it is cancelled', async () => {
 });
 
 it('is stopped by its limit of time, and what it left is not used', async () => {
-  const job = await submit('capped', { epochCount: 50, batchSize: 1 }, { maximumMinutes: 1 });
+  const job = await submit('capped', { epochCount: 50, batchSize: 1 }, { maximumMinutes: 600 });
+  await awaitStep(job, 1);
+  await passUntil(job, 'Stopping');
   const last = (await followJob(provider, job, withinMs)).at(-1);
   expect(last).toMatchObject({ status: 'failed', rawStatus: 'Stopped/MaxRuntimeExceeded', modelId: null });
 });

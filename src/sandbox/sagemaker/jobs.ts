@@ -8,7 +8,7 @@ import { AwsError, validationError } from '../api/error.js';
 import { listPage } from '../bedrock/listing.js';
 import type { World } from '../world.js';
 import { readMetrics } from './machine-folder.js';
-import { type TrainingJobProgress, trainingJobProgress } from './progress.js';
+import { shownProgress, type TrainingJobProgress } from './progress.js';
 import type { TrainingJobRecord, TrainingPlan } from './records.js';
 import { findDataProblem, simulatedMetrics } from './simulation.js';
 import { artifactUri, objectsBelow, parseS3Uri } from './storage.js';
@@ -127,7 +127,7 @@ function planOf({ settings }: World): TrainingPlan {
 
 export function stopTrainingJob(world: World, input: StopTrainingJobCommandInput) {
   const job = findJob(world, input.TrainingJobName ?? '');
-  const { status } = trainingJobProgress(job, world.now());
+  const { status } = shownProgress(job, world.now());
   if (status === 'InProgress') {
     world.record({ type: 'trainingJob.stopRequested', at: world.now(), arn: job.arn });
     return {};
@@ -138,7 +138,7 @@ export function stopTrainingJob(world: World, input: StopTrainingJobCommandInput
 
 export function describeTrainingJob(world: World, input: { readonly TrainingJobName?: string }) {
   const job = findJob(world, input.TrainingJobName ?? '');
-  const progress = trainingJobProgress(job, world.now());
+  const progress = shownProgress(job, world.now());
   const { request, settled } = job;
   const { Tags: _, ...asked } = request;
   const { endedAt, machineAt } = progress;
@@ -148,7 +148,8 @@ export function describeTrainingJob(world: World, input: { readonly TrainingJobN
     TrainingJobStatus: progress.status,
     SecondaryStatus: progress.secondary,
     FailureReason: progress.failureReason?.slice(0, 1024) ?? undefined,
-    ModelArtifacts: { S3ModelArtifacts: settled?.hasArtifact ? artifactUri(job) : undefined },
+    // AWS's model demands it, whether anything lies there or not.
+    ModelArtifacts: { S3ModelArtifacts: artifactUri(job) },
     StoppingCondition: request.StoppingCondition ?? {},
     CreationTime: timestamp(job.createdAt),
     TrainingStartTime: machineAt === null ? undefined : timestamp(machineAt),
@@ -179,7 +180,7 @@ function metricsOf(world: World, job: TrainingJobRecord, progress: TrainingJobPr
 
 export function listTrainingJobs(world: World, input: ListTrainingJobsCommandInput) {
   const jobs = [...world.state.trainingJobs.values()]
-    .map((job) => ({ ...job, progress: trainingJobProgress(job, world.now()) }))
+    .map((job) => ({ ...job, progress: shownProgress(job, world.now()) }))
     .filter(({ progress }) => !input.StatusEquals || progress.status === input.StatusEquals);
   const { page, nextToken } = listPage(
     jobs,

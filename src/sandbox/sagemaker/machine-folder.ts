@@ -17,6 +17,8 @@ export function logPath(world: World, job: TrainingJobRecord): string {
 /** Lays out a new machine as SageMaker does: configuration, channels, and the checkpoints of the one before. */
 export function layOut(world: World, job: TrainingJobRecord): string {
   const root = machineRoot(world, job);
+  // After a restart of the sandbox the machine is still the same one.
+  const isNew = !existsSync(root);
   const { HyperParameters = {}, InputDataConfig = [], CheckpointConfig } = job.request;
   for (const folder of ['input/config', 'model', 'output', 'checkpoints']) {
     mkdirSync(join(root, folder), { recursive: true });
@@ -29,7 +31,7 @@ export function layOut(world: World, job: TrainingJobRecord): string {
   for (const { ChannelName = '', DataSource } of InputDataConfig) {
     fetchBelow(world, DataSource?.S3DataSource?.S3Uri ?? '', join(root, 'input/data', ChannelName));
   }
-  if (CheckpointConfig?.S3Uri) fetchBelow(world, CheckpointConfig.S3Uri, join(root, 'checkpoints'));
+  if (isNew && CheckpointConfig?.S3Uri) fetchBelow(world, CheckpointConfig.S3Uri, join(root, 'checkpoints'));
   return root;
 }
 

@@ -16,8 +16,8 @@ import type { TrainingJobRecord } from './records.js';
 
 interface Machine {
   readonly child: ChildProcess;
-  /** Real time at which its program was asked to stop; null while it was not. */
-  askedAtMs: number | null;
+  /** Real time at which its program was asked to stop, and whether because its machine is taken back. */
+  asked: { readonly atMs: number; readonly isInterrupted: boolean } | null;
 }
 
 const lookMs = 100;
@@ -46,7 +46,7 @@ export class Machines {
   close(): void {
     this.#isClosed = true;
     if (this.#timer) clearInterval(this.#timer);
-    for (const { child } of this.#running.values()) child.kill('SIGKILL');
+    for (const { child } of this.#running.values()) child.kill('SIGQUIT');
   }
 
   #look(): void {
@@ -55,7 +55,9 @@ export class Machines {
       const { secondary } = trainingJobProgress(job, this.world.now());
       const machine = this.#running.get(job.arn);
       if (secondary === 'Training' && !machine) this.#start(job);
-      if (secondary !== 'Training' && machine) this.#stop(machine);
+      // Stopped before its program ran, or while the sandbox was switched off.
+      if (secondary === 'Stopping' && !machine) this.#record(job, null, null, false);
+      if (secondary !== 'Training' && machine) this.#stop(machine, secondary === 'Interrupted');
     }
   }
 
@@ -78,26 +80,27 @@ export class Machines {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
-    this.#running.set(job.arn, { child, askedAtMs: null });
+    const machine: Machine = { child, asked: null };
+    this.#running.set(job.arn, machine);
     child.once('error', (error) => this.#record(job, null, `InternalServerError: ${error.message}`, false));
     child.once('exit', (exitCode) => {
-      this.#end(job, exitCode).catch((error: unknown) => console.error(error));
+      this.#end(job, machine, exitCode).catch((error: unknown) => console.error(error));
     });
   }
 
-  #stop(machine: Machine): void {
-    if (machine.askedAtMs === null) {
-      machine.askedAtMs = performance.now();
+  #stop(machine: Machine, isInterrupted: boolean): void {
+    if (machine.asked === null) {
+      machine.asked = { atMs: performance.now(), isInterrupted };
       machine.child.kill('SIGTERM');
-    } else if (performance.now() - machine.askedAtMs > graceMs) {
-      machine.child.kill('SIGKILL');
+    } else if (performance.now() - machine.asked.atMs > graceMs) {
+      machine.child.kill('SIGQUIT');
     }
   }
 
-  async #end(job: TrainingJobRecord, exitCode: number | null): Promise<void> {
+  async #end(job: TrainingJobRecord, { asked }: Machine, exitCode: number | null): Promise<void> {
     if (this.#isClosed) return;
     saveCheckpoints(this.world, job);
-    if (trainingJobProgress(job, this.world.now()).secondary === 'Interrupted') {
+    if (asked?.isInterrupted) {
       removeMachine(this.world, job);
       this.#running.delete(job.arn);
       return;

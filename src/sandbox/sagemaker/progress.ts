@@ -49,6 +49,13 @@ export function trainingJobProgress(job: TrainingJobRecord, now: number): Traini
   };
 }
 
+/** As anybody sees it: a job has ended once its results are written, and not before. */
+export function shownProgress(job: TrainingJobRecord, now: number): TrainingJobProgress {
+  const progress = trainingJobProgress(job, now);
+  if (job.settled || progress.endedAt === null) return progress;
+  return trainingJobProgress(job, Math.max(job.createdAt, progress.endedAt - 1));
+}
+
 interface End {
   readonly at: number;
   readonly status: 'Completed' | 'Failed';

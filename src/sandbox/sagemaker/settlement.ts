@@ -17,7 +17,7 @@ export class TrainingJobSettlement {
   settle(): Promise<void> {
     const isDue = [...this.world.state.trainingJobs.values()].some((job) => this.#endOf(job) !== null);
     if (!isDue) return this.#line;
-    this.#line = this.#line.then(() => this.#settleAll());
+    this.#line = this.#line.catch(() => {}).then(() => this.#settleAll());
     return this.#line;
   }
 

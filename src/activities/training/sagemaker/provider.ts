@@ -134,7 +134,7 @@ async function describe(
     status,
     rawStatus: rawStatusOf(job),
     progress: describeSageMakerProgress(job),
-    failureMessage: failureOf(job),
+    failureMessage: await failureOf(options.objects, job),
     modelId: null,
     trainingLoss: metric(job, 'trainingLoss'),
     validationLoss: metric(job, 'validationLoss'),
@@ -160,13 +160,14 @@ async function publish({ objects, temporaryDirectory }: SageMakerTrainingOptions
   return publishAdapter(objects, temporaryDirectory, request, job.ModelArtifacts?.S3ModelArtifacts ?? null);
 }
 
-function failureOf(job: FoundJob): string | null {
+async function failureOf(objects: ObjectStore, job: FoundJob): Promise<string | null> {
   const limit = job.TrainingJobStatus === 'Stopped' ? limitOf(job.SecondaryStatus) : null;
   if (limit === null) return job.FailureReason ?? null;
   const { MaxRuntimeInSeconds, MaxWaitTimeInSeconds } = job.StoppingCondition ?? {};
   const seconds = limit === 'maximumMinutes' ? MaxRuntimeInSeconds : MaxWaitTimeInSeconds;
   const artifact = job.ModelArtifacts?.S3ModelArtifacts;
-  const left = artifact ? ` What SageMaker kept of it (${artifact}) is unfinished and is not used.` : '';
+  const isKept = artifact !== undefined && (await objects.head(artifact)) !== null;
+  const left = isKept ? ` What SageMaker kept of it (${artifact}) is unfinished and is not used.` : '';
   return `SageMaker stopped it after ${Math.round((seconds ?? 0) / 60)} min (${job.SecondaryStatus}).${left} Raise training.settings.${limit}, take a faster instanceType, or train fewer epochs.`;
 }
 
