@@ -19,6 +19,8 @@ COPY --from=build /app ./
 COPY scripts scripts
 COPY recipes recipes
 COPY prices prices
+COPY images images
+COPY training training
 USER node
 # Run with --init (compose does), so that signals and orphans are handled; and stop with a grace of a minute.
 ENTRYPOINT ["node", "--import", "tsx"]

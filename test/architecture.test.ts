@@ -31,7 +31,7 @@ const allowed: Record<string, { values: RegExp; types?: RegExp }> = {
   'src/aws/': { values: /^(node:|@aws-sdk\/|@smithy\/|zod$)/ },
   'src/database/': { values: /^(node:|kysely$|pg$|rate-limiter-flexible$)/ },
   'src/sandbox/': {
-    values: /^(node:|commander$|zod$)/,
+    values: /^(node:|commander$|tar-stream$|zod$)/,
     types: /^@aws-sdk\/client-/,
   },
 };

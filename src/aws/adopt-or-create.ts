@@ -1,6 +1,5 @@
-import type { BedrockClient } from '@aws-sdk/client-bedrock';
 import { NotSeenYet } from '../domain/failures.js';
-import { requireOwnership } from './tags.js';
+import { requireOwnership, type TagReader } from './tags.js';
 import { isNotFound, toFailure } from './to-failure.js';
 
 /**
@@ -31,8 +30,8 @@ export interface Creation {
  * same token, and is a `Conflict` otherwise. After a failed create it looks again, because a request whose
  * reply was lost may have been carried out, and because names race.
  */
-export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation): Promise<string> {
-  const existing = await adopt(bedrock, creation);
+export async function adoptOrCreate(readTags: TagReader, creation: Creation): Promise<string> {
+  const existing = await adopt(readTags, creation);
   if (existing !== null) return existing;
   if (!creation.isCurrent()) {
     throw new Error(`This attempt to create ${creation.kind} ${creation.name} was interrupted too long`);
@@ -40,7 +39,7 @@ export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation):
   try {
     return await creation.create(AbortSignal.timeout(createLimitMs));
   } catch (error) {
-    const created = await adopt(bedrock, creation);
+    const created = await adopt(readTags, creation);
     if (created !== null) return created;
     if ((error as Error).name === 'AbortError') {
       throw new Error(`No reply to the create of ${creation.kind} ${creation.name}`, { cause: error });
@@ -53,9 +52,9 @@ export async function adoptOrCreate(bedrock: BedrockClient, creation: Creation):
   }
 }
 
-async function adopt(bedrock: BedrockClient, creation: Creation): Promise<string | null> {
+async function adopt(readTags: TagReader, creation: Creation): Promise<string | null> {
   const arn = await creation.find();
   if (arn === null) return null;
-  await requireOwnership(bedrock, { ...creation, arn });
+  await requireOwnership(readTags, { ...creation, arn });
   return arn;
 }

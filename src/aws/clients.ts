@@ -1,6 +1,7 @@
 import { BedrockClient } from '@aws-sdk/client-bedrock';
 import { BedrockRuntimeClient } from '@aws-sdk/client-bedrock-runtime';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SageMakerClient } from '@aws-sdk/client-sagemaker';
 import { STSClient } from '@aws-sdk/client-sts';
 import { type CallLimit, limitCalls } from './call-limit.js';
 
@@ -17,6 +18,7 @@ export interface AwsClients {
   readonly bedrock: BedrockClient;
   readonly bedrockRuntime: BedrockRuntimeClient;
   readonly s3: S3Client;
+  readonly sagemaker: SageMakerClient;
   readonly sts: STSClient;
   /** Closes every connection. */
   destroy(): void;
@@ -59,7 +61,11 @@ export function createAwsClients({ cloud, endpoint, region, callLimit }: AwsSett
     throwOnRequestTimeout: true,
   });
   const bedrock = new BedrockClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
-  if (callLimit) bedrock.middlewareStack.use(limitCalls(callLimit));
+  const sagemaker = new SageMakerClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
+  if (callLimit) {
+    bedrock.middlewareStack.use(limitCalls(callLimit));
+    sagemaker.middlewareStack.use(limitCalls(callLimit));
+  }
   const sts = new STSClient({ ...shared, requestHandler: withTimeout(controlTimeoutMs) });
   const s3 = new S3Client({
     ...shared,
@@ -75,9 +81,10 @@ export function createAwsClients({ cloud, endpoint, region, callLimit }: AwsSett
     bedrock,
     bedrockRuntime,
     s3,
+    sagemaker,
     sts,
     destroy: () => {
-      for (const client of [bedrock, bedrockRuntime, s3, sts]) client.destroy();
+      for (const client of [bedrock, bedrockRuntime, s3, sagemaker, sts]) client.destroy();
     },
   };
 }

@@ -15,10 +15,13 @@ const rowSchema = z.object({
     'modelUnit',
     'customModelDeployment',
     'objectStorage',
+    'trainingInstance',
   ]),
   /** `*` stands for every base model that has no row of its own. */
   baseModel: z.string().min(1),
   commitment: z.enum(commitments).optional(),
+  /** Of a `trainingInstance`, which has the same price for every base model. */
+  instanceType: z.string().min(1).optional(),
   usd: z.number().nonnegative(),
   asOf: z.iso.date(),
   confidence: z.enum(['documented', 'reported', 'plausible']),
@@ -44,6 +47,10 @@ export interface Prices {
   usdPerThousandInputTokens(baseModel: string): number;
   usdPerThousandOutputTokens(baseModel: string): number;
   objectStorageUsdPerGigabyteMonth(): number;
+  /** Null where the table has no such instance. */
+  trainingInstanceUsdPerHour(instanceType: string): number | null;
+  /** The instances that the table has. */
+  trainingInstanceTypes(): string[];
 }
 
 /** Reads and checks a price table; one error lists everything that is wrong with the file. */
@@ -55,6 +62,7 @@ export function loadPrices(path: string): Prices {
     ]);
   }
   const { rows } = parsed.value;
+  const instances = rows.filter(({ item }) => item === 'trainingInstance');
 
   const find = (item: PriceItem, baseModel: string, commitment: Commitment = 'none'): number => {
     const offers = rows.filter((row) => row.item === item && (row.commitment ?? 'none') === commitment);
@@ -78,6 +86,9 @@ export function loadPrices(path: string): Prices {
     usdPerThousandInputTokens: (baseModel) => find('inputTokens', baseModel),
     usdPerThousandOutputTokens: (baseModel) => find('outputTokens', baseModel),
     objectStorageUsdPerGigabyteMonth: () => find('objectStorage', '*'),
+    trainingInstanceUsdPerHour: (instanceType) =>
+      instances.find((row) => row.instanceType === instanceType)?.usd ?? null,
+    trainingInstanceTypes: () => instances.flatMap((row) => row.instanceType ?? []),
   };
 }
 

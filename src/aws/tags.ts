@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BedrockClient, ListTagsForResourceCommand, type Tag } from '@aws-sdk/client-bedrock';
+import { type BedrockClient, ListTagsForResourceCommand } from '@aws-sdk/client-bedrock';
 import { PermanentFailure } from '../domain/failures.js';
 import { canonicalJson } from '../domain/json.js';
 import { toFailure } from './to-failure.js';
@@ -14,11 +14,14 @@ export interface RequestIdentity {
   readonly requestHash: string;
 }
 
+/** Reads the tags of a resource by its ARN; null when the resource has gone in the meantime. */
+export type TagReader = (arn: string) => Promise<ReadonlyMap<string, string> | null>;
+
 /** The tags that AWS is given: values cleaned of what AWS refuses, token and hash of the request added. */
-export function toBedrockTags(
+export function toAwsTags(
   tags: Readonly<Record<string, string>>,
   { idempotencyToken, requestHash }: RequestIdentity,
-): Tag[] {
+): { readonly key: string; readonly value: string }[] {
   const own = {
     [ownerKey]: 'anneal',
     ...tags,
@@ -48,8 +51,8 @@ export function hashRequest(request: unknown): string {
 }
 
 /** Whether Anneal created a resource; whatever else bears its name is left alone. */
-export async function isOurs(bedrock: BedrockClient, arn: string): Promise<boolean> {
-  const tags = await readTags(bedrock, arn);
+export async function isOurs(readTags: TagReader, arn: string): Promise<boolean> {
+  const tags = await readTags(arn);
   // It was seen a moment ago: without an answer about its tags it is not taken for somebody else's.
   if (tags === null) throw new Error(`The tags of ${arn} are not to be seen`);
   return isOwner(tags);
@@ -61,11 +64,11 @@ export function isOwner(tags: ReadonlyMap<string, string> | null): tags is Reado
 
 /** Throws `Conflict` unless a resource was created under this very token, from this very request. */
 export async function requireOwnership(
-  bedrock: BedrockClient,
+  readTags: TagReader,
   resource: RequestIdentity & { readonly kind: string; readonly name: string; readonly arn: string },
 ): Promise<void> {
   const { kind, name, arn } = resource;
-  const tags = await readTags(bedrock, arn);
+  const tags = await readTags(arn);
   if (tags === null) throw new Error(`The ${kind} "${name}" vanished while it was looked at`);
   const isOfThisRun = tags.get(tokenKey) === toClientRequestToken(resource.idempotencyToken);
   if (isOfThisRun && tags.get(requestKey) === resource.requestHash) return;
@@ -78,13 +81,14 @@ export async function requireOwnership(
   ]);
 }
 
-/** Null when the resource has gone in the meantime. */
-export async function readTags(bedrock: BedrockClient, arn: string): Promise<Map<string, string> | null> {
-  try {
-    const { tags = [] } = await bedrock.send(new ListTagsForResourceCommand({ resourceARN: arn }));
-    return new Map(tags.map(({ key, value }) => [key ?? '', value ?? '']));
-  } catch (error) {
-    if ((error as Error).name === 'ResourceNotFoundException') return null;
-    throw toFailure(error, `read the tags of ${arn}`);
-  }
+export function bedrockTagReader(bedrock: BedrockClient): TagReader {
+  return async (arn) => {
+    try {
+      const { tags = [] } = await bedrock.send(new ListTagsForResourceCommand({ resourceARN: arn }));
+      return new Map(tags.map(({ key, value }) => [key ?? '', value ?? '']));
+    } catch (error) {
+      if ((error as Error).name === 'ResourceNotFoundException') return null;
+      throw toFailure(error, `read the tags of ${arn}`);
+    }
+  };
 }

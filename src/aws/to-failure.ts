@@ -10,6 +10,7 @@ interface ServiceError extends Error {
 const permanentErrors: Readonly<Record<string, FailureType>> = {
   ValidationException: 'ProviderRejected',
   ResourceNotFoundException: 'ProviderRejected',
+  ResourceNotFound: 'ProviderRejected',
   NoSuchBucket: 'ProviderRejected',
   PermanentRedirect: 'ProviderRejected',
   TooManyTagsException: 'ProviderRejected',

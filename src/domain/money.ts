@@ -27,11 +27,16 @@ export function formatPrice(usd: number): string {
   return usd > 0 && usd < 0.01 ? `$${Number(usd.toPrecision(6))}` : formatUsd(usd);
 }
 
+/** Hours with two digits at most. */
+export function formatHours(hours: number): string {
+  return String(Number(hours.toFixed(2)));
+}
+
 export function totalUsd(items: readonly CostItem[]): number {
   return roundUsd(items.reduce((sum, item) => sum + item.usd, 0));
 }
 
-/** Training is billed by token and epoch. */
+/** Training that is billed by token and epoch. */
 export function trainingUsd(input: { tokens: number; epochs: number; usdPerThousandTokens: number }): number {
   return (input.tokens / 1000) * input.epochs * input.usdPerThousandTokens;
 }

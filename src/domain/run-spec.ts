@@ -162,9 +162,20 @@ export interface RecipeDefaults {
   readonly budgetUsd: number;
 }
 
+/** A machine that trains and is billed while it does. */
+export interface TrainingPriceByHour {
+  /** As the provider names it, for instance `ml.g5.xlarge`. */
+  readonly machine: string;
+  readonly usdPerHour: number;
+  /** The job is stopped after so many. */
+  readonly maximumHours: number;
+}
+
 export interface RunPrices {
   readonly epochs: number;
   readonly usdPerThousandTrainingTokens: number;
+  /** Where training is billed by the machine's time instead of tokens; else null. */
+  readonly trainingByHour: TrainingPriceByHour | null;
   readonly modelStorageUsdPerHour: number;
   readonly deploymentUsdPerHour: number;
   /** Units that the hour's price is for; 1 where the target knows none. */

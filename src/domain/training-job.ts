@@ -51,6 +51,8 @@ export interface TrainingJobDescription {
   readonly lossCurve?: LossCurve;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
+  /** Hours that the provider bills, once it says so; null where it bills something else. */
+  readonly billedHours: number | null;
 }
 
 export function isTerminal(status: TrainingJobStatus): boolean {

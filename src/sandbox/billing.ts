@@ -3,6 +3,7 @@ import { progressOf } from './bedrock/jobs.js';
 import { throughputStatus } from './bedrock/provisioned-throughput.js';
 import type { Tags } from './bedrock/records.js';
 import { billedHours, createdPrice, hoursBetween, type ResourceKind } from './ledger.js';
+import { shownProgress } from './sagemaker/progress.js';
 import { servedModelArn } from './state.js';
 import { byteMsUntil } from './storage/state.js';
 import type { World } from './world.js';
@@ -11,6 +12,7 @@ import type { World } from './world.js';
 export function describeState(world: World, hasFailed: (arn: string) => boolean): SandboxState {
   const resources = [
     ...jobResources(world),
+    ...trainingJobResources(world),
     ...modelResources(world),
     ...deploymentResources(world, hasFailed),
     ...throughputResources(world, hasFailed),
@@ -50,6 +52,30 @@ function jobResources(world: World): SandboxResource[] {
       tags: job.tags,
       usdPerHour: 0,
       hoursBilled: 0,
+      usd: settled?.usd ?? 0,
+      requests: 0,
+    };
+  });
+}
+
+function trainingJobResources(world: World): SandboxResource[] {
+  return [...world.state.trainingJobs.values()].map((job) => {
+    const { status, endedAt, machineAt } = shownProgress(job, world.now());
+    const settled = world.state.ledger.findLast((entry) => entry.resource === job.arn && entry.usd !== null);
+    const price = world.prices.trainingInstancePerHour(job.request.ResourceConfig?.InstanceType ?? '') ?? 0;
+    return {
+      kind: 'trainingJob',
+      name: job.name,
+      resource: job.arn,
+      status,
+      isLive: endedAt === null,
+      createdAt: iso(job.createdAt),
+      endedAt: endedAt === null ? null : iso(endedAt),
+      baseModel: null,
+      modelArn: null,
+      tags: job.tags,
+      usdPerHour: endedAt === null && machineAt !== null ? price : 0,
+      hoursBilled: settled?.hoursBilled ?? 0,
       usd: settled?.usd ?? 0,
       requests: 0,
     };

@@ -3,7 +3,7 @@ import type { World } from './world.js';
 
 /** One call of one operation of one service, as everything that looks at traffic sees it. */
 export interface Call {
-  readonly service: 'bedrock' | 'bedrock-runtime' | 's3' | 'sts';
+  readonly service: 'bedrock' | 'bedrock-runtime' | 's3' | 'sagemaker' | 'sts';
   /** As AWS spells it, for instance `CreateModelCustomizationJob`. */
   readonly operation: string;
   readonly requestId: string;

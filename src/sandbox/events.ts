@@ -9,6 +9,7 @@ import type {
   ThroughputRecord,
   TrainedOutcome,
 } from './bedrock/records.js';
+import type { Interruption, ProgramEnd, TrainingJobRecord } from './sagemaker/records.js';
 import type { ObjectRecord, PartRecord, UploadRecord } from './storage/records.js';
 
 /** Everything that can happen to a sandbox, as the journal stores it. `at` is sandbox time. */
@@ -25,6 +26,28 @@ export type SandboxEvent = { readonly at: number } & (
       readonly status: 'Completed' | 'Failed' | 'Stopped';
       readonly usd: number;
       readonly failureMessage: string | null;
+    }
+  | { readonly type: 'trainingJob.created'; readonly job: TrainingJobRecord }
+  | {
+      readonly type: 'trainingJob.doomed';
+      readonly arn: string;
+      readonly doom: TrainingJobRecord['doom'];
+    }
+  | {
+      readonly type: 'trainingJob.interrupted';
+      readonly arn: string;
+      readonly interruption: Interruption;
+    }
+  | { readonly type: 'trainingJob.stopRequested'; readonly arn: string }
+  | { readonly type: 'trainingJob.ended'; readonly arn: string; readonly ended: ProgramEnd }
+  | {
+      readonly type: 'trainingJob.settled';
+      readonly arn: string;
+      readonly status: string;
+      readonly usd: number;
+      readonly billableSeconds: number;
+      readonly hasArtifact: boolean;
+      readonly note: string;
     }
   | { readonly type: 'model.created'; readonly model: ModelRecord; readonly usdPerHour: number }
   | { readonly type: 'model.deleted'; readonly arn: string }

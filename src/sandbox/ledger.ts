@@ -18,7 +18,7 @@ export interface LedgerEntry {
   readonly clientRequestToken: string | null;
   /** What it costs from now on, for as long as it exists. */
   readonly usdPerHour: number;
-  /** At a delete: hours since creation. */
+  /** At a delete: hours since creation; at a SageMaker job's end: the hours of its machine. */
   readonly hoursBilled: number | null;
   /** What this event cost or closed: a job's training, a deleted resource's hours. */
   readonly usd: number | null;
@@ -33,7 +33,8 @@ type Line = Omit<
 
 /** The ledger's line for an event, seen before the event is applied; null for events that cost nothing. */
 export function toLedgerEntry(event: SandboxEvent, state: State): LedgerEntry | null {
-  const line = jobLine(event, state) ?? servingLine(event, state) ?? bucketLine(event);
+  const line =
+    jobLine(event, state) ?? trainingJobLine(event, state) ?? servingLine(event, state) ?? bucketLine(event);
   if (!line) return null;
   return {
     sequence: state.ledger.length + 1,
@@ -93,6 +94,21 @@ function jobLine(event: SandboxEvent, state: State): Line | null {
     default:
       return null;
   }
+}
+
+function trainingJobLine(event: SandboxEvent, state: State): Line | null {
+  if (event.type === 'trainingJob.created') {
+    const { name, arn, tags } = event.job;
+    return { action: 'create', kind: 'trainingJob', name, resource: arn, tags };
+  }
+  if (event.type !== 'trainingJob.stopRequested' && event.type !== 'trainingJob.settled') return null;
+  const job = state.trainingJobs.get(event.arn);
+  if (!job) return null;
+  const base = { kind: 'trainingJob', name: job.name, resource: job.arn, tags: job.tags } as const;
+  if (event.type === 'trainingJob.stopRequested') return { ...base, action: 'stop', note: 'asked to stop' };
+  const { status, usd, billableSeconds, note } = event;
+  const action = status === 'Completed' ? 'complete' : status === 'Failed' ? 'fail' : 'stop';
+  return { ...base, action, usd, hoursBilled: billableSeconds / 3600, note };
 }
 
 function servingLine(event: SandboxEvent, state: State): Line | null {

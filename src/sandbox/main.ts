@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { isUsableScale, largestScale } from './admin-routes.js';
 import { loadFaults } from './faults/scenarios.js';
 import { parseReadings } from './readings.js';
@@ -11,16 +12,26 @@ interface Options {
   readonly trainingHours?: number;
   readonly faults?: string;
   readonly readings?: string;
+  readonly training: 'simulated' | 'real';
+  readonly python: string;
 }
 
 const options = new Command('sandbox')
-  .description('A local cloud that speaks S3, STS, Bedrock and Bedrock Runtime. Nothing here costs money.')
+  .description(
+    'A local cloud that speaks S3, STS, Bedrock, Bedrock Runtime and SageMaker. Nothing here costs money.',
+  )
   .option('--port <port>', 'port on 127.0.0.1; 0 takes a free one', wholeNumber, 0)
   .option('--state-directory <directory>', 'where everything is kept', '.anneal/sandbox')
   .option('--clock-scale <scale>', 'sandbox seconds in a real second, for instance 720', scale)
   .option('--training-hours <hours>', 'how long each training job takes in sandbox hours', positive)
   .option('--faults <file>', 'a fault script, the name of a scenario, or none; see docs/faults.md')
   .option('--readings <file>', 'a set of readings by name, a file, or JSON; see docs/assumptions.md')
+  .addOption(
+    new Option('--training <how>', 'how SageMaker training jobs run: by the clock, or really on this machine')
+      .choices(['simulated', 'real'])
+      .default('simulated'),
+  )
+  .option('--python <path>', 'the Python that real training jobs run with', '.anneal/local/venv/bin/python')
   .parse()
   .opts<Options>();
 
@@ -31,6 +42,8 @@ try {
     clockScale: options.clockScale ?? null,
     settings: {
       trainingHours: options.trainingHours ?? null,
+      training: options.training,
+      python: resolve(options.python),
       ...(options.readings !== undefined && parseReadings(options.readings)),
     },
     ...(options.faults !== undefined && { faults: loadFaults(options.faults) }),

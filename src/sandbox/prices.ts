@@ -4,6 +4,7 @@ interface PriceRow {
   readonly item: string;
   readonly baseModel: string;
   readonly commitment?: string;
+  readonly instanceType?: string;
   readonly usd: number;
 }
 
@@ -16,6 +17,8 @@ export interface Prices {
   /** US dollars for one on-demand request. */
   request(baseModel: string, inputTokens: number, outputTokens: number): number;
   objectStoragePerByteHour(): number;
+  /** Null where the table has no such instance. */
+  trainingInstancePerHour(instanceType: string): number | null;
 }
 
 const hoursPerMonth = 730;
@@ -41,6 +44,8 @@ export function loadPrices(): Prices {
     request: (baseModel, inputTokens, outputTokens) =>
       (inputTokens * price('inputTokens', baseModel) + outputTokens * price('outputTokens', baseModel)) /
       1000,
+    trainingInstancePerHour: (instanceType) =>
+      rows.find((row) => row.item === 'trainingInstance' && row.instanceType === instanceType)?.usd ?? null,
     objectStoragePerByteHour: () => price('objectStorage', '*') / hoursPerMonth / 1e9,
   };
 }

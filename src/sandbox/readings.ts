@@ -51,6 +51,12 @@ const switches = {
   servingLagMinutes: minutes,
   /** 36: what a job costs that failed in its training stage. */
   failedTraining: z.enum(['free', 'billed']),
+  /** 38: a SageMaker training job that does not exist. */
+  unknownTrainingJob: z.enum(['validation-error', 'resource-not-found']),
+  /** 39: stopping a SageMaker training job that has ended. */
+  stopOfEndedTrainingJob: z.enum(['validation-error', 'ignored']),
+  /** 40: when the metrics of a SageMaker training job are seen. */
+  metricsWhileTraining: z.enum(['shown', 'at-end']),
 } as const;
 
 const readingsSchema = z.strictObject(switches);
@@ -81,6 +87,9 @@ export const defaultReadings: SandboxReadings = {
   deleteWhileBusy: 'deletes',
   servingLagMinutes: 0,
   failedTraining: 'free',
+  unknownTrainingJob: 'validation-error',
+  stopOfEndedTrainingJob: 'validation-error',
+  metricsWhileTraining: 'shown',
 };
 
 /** As `--readings` takes them: any of the switches, and two numbers that are settings as well. */
@@ -139,6 +148,9 @@ const alternatives: readonly ReadingSet[] = [
   { name: 'busy-delete', assumption: 34, readings: { deleteWhileBusy: 'conflict' } },
   { name: 'slow-serving', assumption: 35, readings: { servingLagMinutes: 5 } },
   { name: 'failed-training-billed', assumption: 36, readings: { failedTraining: 'billed' } },
+  { name: 'unknown-job-declared', assumption: 38, readings: { unknownTrainingJob: 'resource-not-found' } },
+  { name: 'training-stop-ignored', assumption: 39, readings: { stopOfEndedTrainingJob: 'ignored' } },
+  { name: 'late-metrics', assumption: 40, readings: { metricsWhileTraining: 'at-end' } },
 ];
 
 /** Sets that say no more than what another one says, or under which nothing could be bought. */

@@ -3,7 +3,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { answerAdmin } from './admin-routes.js';
 import { loadServiceModel, type ServiceModel } from './api/model.js';
-import { findRoute, type Route } from './api/router.js';
+import { findRoute, type InvalidResponse, type Route } from './api/router.js';
 import { settleJobs } from './bedrock/job-settlement.js';
 import { type BedrockContext, performBedrockCall } from './bedrock/service.js';
 import { type Call, CallMeter, ConnectionLost, type Gate } from './call.js';
@@ -16,6 +16,9 @@ import { BodyTooLarge, jsonReply, type Reply, readBody, type SandboxRequest } fr
 import { openPort } from './http/port.js';
 import { ServedModels } from './inference/served-models.js';
 import { lockDirectory } from './lock.js';
+import { Machines } from './sagemaker/machines.js';
+import { findSageMakerRoute, performSageMakerCall } from './sagemaker/service.js';
+import { TrainingJobSettlement } from './sagemaker/settlement.js';
 import { resolveSettings, type SettingsOverride } from './settings.js';
 import { identifyService, regionOf } from './signature.js';
 import { identifyS3Call, performS3Call } from './storage/service.js';
@@ -40,7 +43,7 @@ export interface RunningSandbox {
   close(): Promise<void>;
 }
 
-/** Starts the local cloud: S3, STS, Bedrock and Bedrock Runtime on one loopback port. */
+/** Starts the local cloud: S3, STS, Bedrock, Bedrock Runtime and SageMaker on one loopback port. */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const faults = toScript(options.faults);
   mkdirSync(options.stateDirectory, { recursive: true });
@@ -76,9 +79,12 @@ class Sandbox {
     loadServiceModel('bedrock'),
     loadServiceModel('bedrock-runtime'),
   ];
+  readonly #sageMaker = loadServiceModel('sagemaker');
   readonly #meter = new CallMeter();
   readonly #invalidResponses: string[] = [];
   readonly #training: TrainingQueue;
+  readonly #machines: Machines;
+  readonly #settlement: TrainingJobSettlement;
   readonly #bedrock: BedrockContext;
   readonly #faults: FaultInjector;
   readonly #gate: Gate;
@@ -90,20 +96,20 @@ class Sandbox {
     this.#faults = new FaultInjector(world, script, (message) => this.#invalidResponses.push(message));
     this.#gate = this.#meter.around(this.#faults.gate);
     this.#training = new TrainingQueue(world);
+    this.#machines = new Machines(world, world.settings.python);
+    this.#settlement = new TrainingJobSettlement(world);
     this.#bedrock = {
       world,
       training: this.#training,
       models: new ServedModels(world),
-      onInvalidResponse: (problem) => {
-        this.#invalidResponses.push(problem.message);
-        console.error(problem.message);
-      },
+      onInvalidResponse: this.#reportInvalidResponse,
     };
   }
 
   close(): void {
     this.#faults.close();
     this.#training.close();
+    this.#machines.close();
   }
 
   async answer(request: SandboxRequest): Promise<Reply> {
@@ -129,6 +135,7 @@ class Sandbox {
 
   async #answer(request: SandboxRequest, requestId: string): Promise<Reply> {
     settleJobs(this.world);
+    await this.#settlement.settle();
     if (request.rawPath.startsWith('/_anneal')) {
       const { world } = this;
       const invalidResponses = this.#invalidResponses;
@@ -149,7 +156,27 @@ class Sandbox {
       const call: Call = { service, operation, requestId, names: () => [bucket, `${bucket}/${key}`] };
       return this.#gate(call, () => performS3Call(this.world, s3Call, request, region));
     }
+    if (service === 'sagemaker') return this.#answerSageMaker(request, requestId, region);
     return this.#answerBedrock(route, request, requestId, region);
+  }
+
+  readonly #reportInvalidResponse = (problem: InvalidResponse): void => {
+    this.#invalidResponses.push(problem.message);
+    console.error(problem.message);
+  };
+
+  async #answerSageMaker(request: SandboxRequest, requestId: string, region: string): Promise<Reply> {
+    const route = findSageMakerRoute(this.#sageMaker, request);
+    const { body, replayed } = await replayable(request);
+    const call: Call = {
+      service: 'sagemaker',
+      operation: route?.operation.name ?? 'Unknown',
+      requestId,
+      names: () => namesInCall(this.world.state, route, request, body),
+    };
+    return this.#gate(call, (view = this.#seen(call)) =>
+      performSageMakerCall(view, route, replayed, region, this.#reportInvalidResponse),
+    );
   }
 
   async #answerBedrock(

@@ -9,6 +9,13 @@ export interface SandboxSettings {
   readonly throughputMinutes: number;
   readonly updateMinutes: number;
   readonly stopMinutes: number;
+  /**
+   * How SageMaker's training jobs are carried out: by the clock alone, with nothing trained, or by really running
+   * their program on this machine.
+   */
+  readonly training: 'simulated' | 'real';
+  /** The Python that real training jobs run with, in place of the container's. */
+  readonly python: string;
   /** How long a deleted deployment or throughput is still seen; see assumption 13. */
   readonly deletionMinutes: number;
   readonly quotas: SandboxQuotas;
@@ -22,6 +29,8 @@ export interface SandboxQuotas {
   readonly modelUnitsWithCommitment: number;
   readonly deploymentsInProgress: number;
   readonly scheduledCustomizationJobs: number;
+  /** SageMaker's, of all instance types together. */
+  readonly trainingJobs: number;
 }
 
 export const defaultSettings: SandboxSettings = {
@@ -31,12 +40,15 @@ export const defaultSettings: SandboxSettings = {
   throughputMinutes: 15,
   updateMinutes: 10,
   stopMinutes: 2,
+  training: 'simulated',
+  python: 'python3',
   deletionMinutes: 0,
   quotas: {
     modelUnitsWithoutCommitment: 2,
     modelUnitsWithCommitment: 2,
     deploymentsInProgress: 2,
     scheduledCustomizationJobs: 10,
+    trainingJobs: 20,
   },
   readings: defaultReadings,
 };

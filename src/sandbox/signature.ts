@@ -1,6 +1,6 @@
 import type { SandboxRequest } from './http/message.js';
 
-export type Service = 'bedrock' | 's3' | 'sts';
+export type Service = 'bedrock' | 's3' | 'sagemaker' | 'sts';
 
 /**
  * Which service a request is for: by the credential scope of its signature, in the header or, presigned, in
@@ -14,11 +14,12 @@ export function identifyService(
   const scope = credentialScope(request);
   if (scope) {
     const service = scope[3] ?? '';
-    if (service === 's3' || service === 'sts') return service;
+    if (service === 's3' || service === 'sts' || service === 'sagemaker') return service;
     if (service === 'bedrock') return service;
   }
   const { authorization } = request.headers;
   if (authorization?.startsWith('Bearer ')) return 'bedrock';
+  if (request.headers['x-amz-target']?.startsWith('SageMaker.')) return 'sagemaker';
   if (request.rawPath === '/' && request.method === 'POST') return 'sts';
   const bucket = request.rawPath.split('/')[1] ?? '';
   return hasBedrockRoute && !hasBucket(bucket) ? 'bedrock' : 's3';

@@ -9,12 +9,16 @@ import type {
 import type { SandboxEvent } from './events.js';
 import { type LedgerEntry, toLedgerEntry } from './ledger.js';
 import type { SandboxReadings } from './readings.js';
+import type { TrainingJobRecord } from './sagemaker/records.js';
+import { applyTrainingJobEvent } from './sagemaker/state.js';
 import type { BucketRecord, UploadState } from './storage/records.js';
 import { applyStorageEvent } from './storage/state.js';
 
 /** Everything the sandbox knows, rebuilt from the journal at each start. */
 export interface State {
   readonly jobs: Map<string, JobRecord>;
+  /** SageMaker's, by ARN. */
+  readonly trainingJobs: Map<string, TrainingJobRecord>;
   readonly models: Map<string, ModelRecord>;
   readonly deployments: Map<string, DeploymentRecord>;
   readonly throughputs: Map<string, ThroughputRecord>;
@@ -32,6 +36,7 @@ export type BillingReadings = Pick<SandboxReadings, 'billedHours' | 'billedCreat
 export function emptyState(billing: BillingReadings): State {
   return {
     jobs: new Map(),
+    trainingJobs: new Map(),
     models: new Map(),
     deployments: new Map(),
     throughputs: new Map(),
@@ -48,6 +53,7 @@ export function applyEvent(state: State, event: SandboxEvent): void {
   const entry = toLedgerEntry(event, state);
   if (entry) state.ledger.push(entry);
   applyJobEvent(state, event);
+  applyTrainingJobEvent(state.trainingJobs, event);
   applyServingEvent(state, event);
   applyStorageEvent(state, event);
   if (event.type === 'tags.set') setTags(state, event);
@@ -150,7 +156,7 @@ export function findTagged(state: State, arn: string, at: number): { tags: Tags 
   if (model) return model.deletedAt === null ? model : null;
   if (deployment) return isVisible(deployment, at) ? deployment : null;
   if (throughput) return isVisible(throughput, at) ? throughput : null;
-  return state.jobs.get(arn) ?? null;
+  return state.jobs.get(arn) ?? state.trainingJobs.get(arn) ?? null;
 }
 
 function setTags(state: State, { arn, tags, at }: { arn: string; tags: Tags; at: number }): void {

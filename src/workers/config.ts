@@ -21,10 +21,13 @@ const environmentSchema = z
     ANNEAL_BUCKET: z.string().default('anneal'),
     /** The role that Bedrock assumes to read training data and write results. */
     ANNEAL_BEDROCK_ROLE_ARN: z.string().optional(),
+    /** The role that SageMaker assumes to read training data and write results. */
+    ANNEAL_SAGEMAKER_ROLE_ARN: z.string().optional(),
     DATABASE_URL: z.string().default('postgres://postgres@127.0.0.1:5432/anneal'),
     /** Folders and files of data that come with the project. */
     ANNEAL_RECIPES: z.string().optional(),
     ANNEAL_PRICES: z.string().optional(),
+    ANNEAL_IMAGES: z.string().optional(),
     ANNEAL_HOME: z.string().default('.anneal'),
     /** The Python that trains on this machine; `anneal setup local` makes the default one. */
     ANNEAL_LOCAL_PYTHON: z.string().optional(),
@@ -83,11 +86,13 @@ export interface Config {
   readonly awsRegion: string;
   readonly bucket: string;
   readonly bedrockRoleArn: string | null;
+  readonly sagemakerRoleArn: string | null;
   readonly databaseUrl: string;
   /** Postgres URLs that run specs may read rows from, by their variable: every `…_DATABASE_URL`. */
   readonly sourceDatabaseUrls: Readonly<Record<string, string>>;
   readonly recipesDirectory: string;
   readonly pricesPath: string;
+  readonly imagesPath: string;
   readonly home: string;
   readonly localPython: string;
   /** For programs of other people: the environment without addresses and secrets of the service. */
@@ -124,10 +129,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     awsRegion: values.ANNEAL_AWS_REGION,
     bucket: values.ANNEAL_BUCKET,
     bedrockRoleArn: values.ANNEAL_BEDROCK_ROLE_ARN ?? null,
+    sagemakerRoleArn: values.ANNEAL_SAGEMAKER_ROLE_ARN ?? null,
     databaseUrl: values.DATABASE_URL,
     sourceDatabaseUrls: sourceDatabaseUrls(environment),
     recipesDirectory: values.ANNEAL_RECIPES ?? fromProject('recipes'),
     pricesPath: values.ANNEAL_PRICES ?? fromProject('prices/aws.json'),
+    imagesPath: values.ANNEAL_IMAGES ?? fromProject('images/sagemaker.json'),
     home,
     toolEnvironment: withoutSecrets(environment),
     localPython: resolve(values.ANNEAL_LOCAL_PYTHON ?? join(home, 'local', 'venv', 'bin', 'python')),

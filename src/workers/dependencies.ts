@@ -38,11 +38,13 @@ import type { Inventory } from '../activities/sweep/inventory.js';
 import { createInventory } from '../activities/sweep/postgres-inventory.js';
 import { createBedrockTrainingProvider } from '../activities/training/bedrock.js';
 import { createLocalTrainingProvider } from '../activities/training/local/provider.js';
+import { createSageMakerTrainingProvider } from '../activities/training/sagemaker/provider.js';
 import type { DeploymentUsage } from '../activities/usage/deployment-usage.js';
 import { createDeploymentUsage } from '../activities/usage/postgres-deployment-usage.js';
 import { assertAccount } from '../aws/account.js';
 import { type AwsClients, createAwsClients } from '../aws/clients.js';
 import { loadPrices } from '../aws/prices.js';
+import { loadTrainingImages } from '../aws/training-images.js';
 import { createCallLimit } from '../database/call-limit.js';
 import { createDatabase, createPool } from '../database/database.js';
 import { createSourceDatabases, type SourceDatabases } from '../database/source-rows.js';
@@ -194,15 +196,28 @@ export async function connectProfile(): Promise<Client> {
 /** The one place that says which vendor stands behind a name in a run spec. */
 export function createProviders(
   config: Config,
-  { bedrock, bedrockRuntime }: AwsClients,
-  objects: ObjectStore,
+  { bedrock, bedrockRuntime, sagemaker }: AwsClients,
+  objects: ObjectStore & ObjectInventory,
 ): Providers {
   const prices = loadPrices(config.pricesPath);
-  const roleArn = config.bedrockRoleArn ?? (config.cloud === 'sandbox' ? sandboxRoleArn : null);
+  const usualRoleArn = config.cloud === 'sandbox' ? sandboxRoleArn : null;
+  const roleArn = config.bedrockRoleArn ?? usualRoleArn;
   const { home, localPython: python, localTrainers: trainers } = config;
   const training = [
     createBedrockTrainingProvider({ bedrock, prices, defaults: { roleArn } }),
     createLocalTrainingProvider({ objects, home, python, trainers, trainingDirectory }),
+    createSageMakerTrainingProvider({
+      sagemaker,
+      objects,
+      trainingDirectory,
+      temporaryDirectory: tmpdir(),
+      defaults: {
+        roleArn: config.sagemakerRoleArn ?? usualRoleArn,
+        region: config.awsRegion,
+        prices,
+        images: loadTrainingImages(config.imagesPath),
+      },
+    }),
   ];
   const hosted = [
     createBedrockOnDemandTarget({ bedrock, prices }),

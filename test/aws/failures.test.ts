@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseObjectUri, parseS3Uri } from '../../src/aws/s3-uri.js';
-import { cleanTagText, toBedrockTags, toClientRequestToken } from '../../src/aws/tags.js';
+import { cleanTagText, toAwsTags, toClientRequestToken } from '../../src/aws/tags.js';
 import { toFailure } from '../../src/aws/to-failure.js';
 import { Obstacle, PermanentFailure } from '../../src/domain/failures.js';
 
@@ -94,14 +94,14 @@ describe('what AWS is given', () => {
   test('tags hold only characters that it takes, and always name owner and token', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'binary' })), (tags) => {
-        for (const { key = '', value = '' } of toBedrockTags(tags, identity)) {
+        for (const { key = '', value = '' } of toAwsTags(tags, identity)) {
           expect(key + value).toMatch(/^[a-zA-Z0-9\s._:/=+@-]*$/);
           expect(value.length).toBeLessThanOrEqual(256);
         }
       }),
     );
     expect(cleanTagText('fine-tune/stylist é', 256)).toBe('fine-tune/stylist -');
-    expect(toBedrockTags({ 'anneal:workflow': 'w' }, identity)).toEqual([
+    expect(toAwsTags({ 'anneal:workflow': 'w' }, identity)).toEqual([
       { key: 'anneal:owner', value: 'anneal' },
       { key: 'anneal:workflow', value: 'w' },
       { key: 'anneal:token', value: 'token-1' },

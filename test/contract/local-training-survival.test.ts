@@ -282,7 +282,7 @@ describe('a machine on which nothing is set up', () => {
     const { hyperparameters, ...rest } = machine.newProvider().resolve(resolved);
     expect(hyperparameters).toMatchObject({ epochCount: '4', learningRate: '0.0002', seed: '1' });
     expect(hyperparameters).not.toHaveProperty('maximumSteps');
-    expect(rest).toEqual({ settings: {}, usdPerThousandTokens: 0, epochs: 4 });
+    expect(rest).toEqual({ settings: {}, usdPerThousandTokens: 0, epochs: 4, byHour: null });
     const again = machine.newProvider().resolve({ ...resolved, hyperparameters });
     expect(again.hyperparameters).toEqual(hyperparameters);
   });

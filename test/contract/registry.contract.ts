@@ -370,6 +370,7 @@ function description(status: 'running' | 'succeeded'): TrainingJobDescription {
     validationLoss: null,
     startedAt: '2026-11-21T09:00:00.000Z',
     endedAt: status === 'running' ? null : '2026-11-21T11:00:00.000Z',
+    billedHours: null,
   };
 }
 

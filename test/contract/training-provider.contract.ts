@@ -26,6 +26,8 @@ export interface TrainingProviderFixture {
   countModels(modelName: string): Promise<number>;
   /** Real time that a job may take to end. */
   readonly endsWithinMs: number;
+  /** What a running job is listed to cost an hour; 0 unless given. */
+  readonly jobUsdPerHour?: number;
 }
 
 /** Holds every training provider to its promises. */
@@ -185,14 +187,14 @@ function deleteTests(fixture: () => TrainingProviderFixture): void {
 
 function listTests(fixture: () => TrainingProviderFixture): void {
   test('gives jobs that have not ended, then models, of those that carry our tags', async () => {
-    const { newProvider, request, startStrangersJob, countModels, endsWithinMs } = fixture();
+    const { newProvider, request, startStrangersJob, countModels, endsWithinMs, jobUsdPerHour } = fixture();
     const provider = newProvider();
     await startStrangersJob('unlisted');
     const job = await provider.submit(await request('listed'));
     const { tags } = await request('listed');
     const running = (await listAll(provider)).filter(({ name }) => name.endsWith('listed'));
     expect(running).toMatchObject([
-      { kind: 'training-job', name: 'listed', id: job.jobId, usdPerHour: 0, tags },
+      { kind: 'training-job', name: 'listed', id: job.jobId, usdPerHour: jobUsdPerHour ?? 0, tags },
     ]);
     expect(await provider.hasModel('listed')).toBe(false);
 

@@ -12,7 +12,7 @@ import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { type Dated, sendDated } from '../../aws/dated-response.js';
 import { getOrList } from '../../aws/get-or-list.js';
 import type { Prices } from '../../aws/prices.js';
-import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { bedrockTagReader, hashRequest, isOurs, toAwsTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
 import { updateOnce } from '../../aws/update-once.js';
 import type {
@@ -54,7 +54,7 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
 
     async create({ name, idempotencyToken, modelId, tags, settings }, isCurrent = () => true) {
       const requestHash = hashRequest({ modelId, settings });
-      const deploymentId = await adoptOrCreate(bedrock, {
+      const deploymentId = await adoptOrCreate(bedrockTagReader(bedrock), {
         kind: 'deployment',
         name,
         idempotencyToken,
@@ -66,7 +66,7 @@ export function createBedrockOnDemandTarget({ bedrock, prices }: BedrockOnDemand
           const command = new CreateCustomModelDeploymentCommand({
             modelDeploymentName: name,
             modelArn: modelId,
-            tags: toBedrockTags(tags, { idempotencyToken, requestHash }),
+            tags: toAwsTags(tags, { idempotencyToken, requestHash }),
             clientRequestToken: toClientRequestToken(idempotencyToken),
           });
           return (await bedrock.send(command, { abortSignal })).customModelDeploymentArn as string;
@@ -180,12 +180,12 @@ function listOwned(bedrock: BedrockClient, prices: Prices, page: string | null):
     }));
     return { resources, next: nextToken ?? null };
   };
-  return listOwnedPage(bedrock, command, send, 'list deployments');
+  return listOwnedPage(bedrockTagReader(bedrock), command, send, 'list deployments');
 }
 
 async function findOurs(bedrock: BedrockClient, name: string): Promise<DeploymentReference | null> {
   const arn = (await get(bedrock, name))?.output.customModelDeploymentArn;
-  return arn && (await isOurs(bedrock, arn)) ? { target, name, deploymentId: arn } : null;
+  return arn && (await isOurs(bedrockTagReader(bedrock), arn)) ? { target, name, deploymentId: arn } : null;
 }
 
 function get(

@@ -13,7 +13,7 @@ import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { type Dated, sendDated } from '../../aws/dated-response.js';
 import { getOrList } from '../../aws/get-or-list.js';
 import type { Prices } from '../../aws/prices.js';
-import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { bedrockTagReader, hashRequest, isOurs, toAwsTags, toClientRequestToken } from '../../aws/tags.js';
 import { isNotFound, toFailure } from '../../aws/to-failure.js';
 import { updateOnce } from '../../aws/update-once.js';
 import type {
@@ -73,7 +73,7 @@ export function createBedrockProvisionedTarget({
       // Checked again here, because what is bought must not depend on who filled in the request.
       const settings = parseTargetSettings(settingsSchema, request.settings);
       const requestHash = hashRequest({ modelId: request.modelId, settings });
-      const deploymentId = await adoptOrCreate(bedrock, {
+      const deploymentId = await adoptOrCreate(bedrockTagReader(bedrock), {
         kind: 'provisioned throughput',
         name,
         idempotencyToken,
@@ -161,7 +161,7 @@ function toCreateCommand(
     modelId: request.modelId,
     modelUnits: settings.modelUnits,
     commitmentDuration: settings.commitmentDuration,
-    tags: toBedrockTags(request.tags, { ...request, requestHash }),
+    tags: toAwsTags(request.tags, { ...request, requestHash }),
     clientRequestToken: toClientRequestToken(request.idempotencyToken),
   });
 }
@@ -195,7 +195,7 @@ function listOwned(bedrock: BedrockClient, prices: Prices, page: string | null):
       next: nextToken ?? null,
     };
   };
-  return listOwnedPage(bedrock, command, send, 'list provisioned throughputs');
+  return listOwnedPage(bedrockTagReader(bedrock), command, send, 'list provisioned throughputs');
 }
 
 /** The settings are what would buy the same again; a commitment is never among them. */
@@ -217,7 +217,7 @@ function toOwned(prices: Prices, listed: ProvisionedModelSummary) {
 
 async function findOurs(bedrock: BedrockClient, name: string): Promise<DeploymentReference | null> {
   const arn = (await get(bedrock, name))?.output.provisionedModelArn;
-  return arn && (await isOurs(bedrock, arn)) ? { target, name, deploymentId: arn } : null;
+  return arn && (await isOurs(bedrockTagReader(bedrock), arn)) ? { target, name, deploymentId: arn } : null;
 }
 
 function get(

@@ -2,6 +2,7 @@ import type { DatasetManifest } from '../../domain/dataset.js';
 import {
   type CostEstimate,
   type CostItem,
+  formatHours,
   formatPrice,
   formatUsd,
   inferenceUsd,
@@ -20,7 +21,7 @@ type Spec = Pick<ResolvedRunSpec, 'deployment' | 'prices' | 'validation'>;
 type Dataset = Pick<DatasetManifest, 'trainingTokens' | 'training'>;
 
 /**
- * What a run is expected to cost: training by token and epoch, the deployment's hour or a commitment's whole
+ * What a run is expected to cost: training by token and epoch or by the hours it may take at most, the deployment's hour or a commitment's whole
  * term, the questions asked; beside it, what goes on costing money every month for what the run leaves behind.
  * Without a dataset nothing is trained, a version that exists is deployed; `deploys` is false where a model
  * is only trained.
@@ -35,7 +36,14 @@ export function estimateCost(spec: Spec, dataset: Dataset | null, deploys = true
 }
 
 function trainingItem({ prices }: Spec, { trainingTokens }: Dataset): CostItem {
-  const { epochs, usdPerThousandTrainingTokens } = prices;
+  const { epochs, usdPerThousandTrainingTokens, trainingByHour } = prices;
+  if (trainingByHour) {
+    const { machine, usdPerHour, maximumHours } = trainingByHour;
+    return {
+      what: `training: at most ${formatHours(maximumHours)} h × ${formatPrice(usdPerHour)} on ${machine}`,
+      usd: maximumHours * usdPerHour,
+    };
+  }
   return {
     what: `training: ${trainingTokens} tokens × ${epochs} epochs × ${formatPrice(usdPerThousandTrainingTokens)} per 1,000`,
     usd: trainingUsd({ tokens: trainingTokens, epochs, usdPerThousandTokens: usdPerThousandTrainingTokens }),

@@ -81,7 +81,7 @@ function resolveTraining(input: RunSpec, recipe: Recipe, providers: Providers) {
   const name = input.training?.provider ?? defaults.provider;
   const baseModel = input.training?.baseModel ?? defaults.baseModel;
   const provider = choose(providers.training, name, 'training.provider');
-  const { hyperparameters, settings, epochs, usdPerThousandTokens } = provider.resolve({
+  const { hyperparameters, settings, epochs, usdPerThousandTokens, byHour } = provider.resolve({
     baseModel,
     // A recipe's hyperparameters were found for the provider that it names.
     hyperparameters: {
@@ -96,6 +96,7 @@ function resolveTraining(input: RunSpec, recipe: Recipe, providers: Providers) {
     prices: {
       epochs,
       usdPerThousandTrainingTokens: usdPerThousandTokens,
+      trainingByHour: byHour,
       modelStorageUsdPerHour: provider.storageUsdPerHour(baseModel),
     },
   };

@@ -1,13 +1,12 @@
-import type { BedrockClient } from '@aws-sdk/client-bedrock';
 import pMap from 'p-map';
 import { watchClock } from '../../aws/response-clock.js';
-import { isOwner, readTags } from '../../aws/tags.js';
+import { isOwner, type TagReader } from '../../aws/tags.js';
 import { toFailure } from '../../aws/to-failure.js';
 import type { OwnedPage, OwnedResource } from '../../domain/sweep.js';
 
 const tagReadsAtOnce = 4;
 
-/** One page as Bedrock lists it, before anybody has looked at tags. */
+/** One page as a service lists it, before anybody has looked at tags. */
 export interface ListedPage {
   readonly resources: readonly Omit<OwnedResource, 'tags'>[];
   readonly next: string | null;
@@ -18,7 +17,7 @@ export interface ListedPage {
  * resource is asked for its own.
  */
 export async function listOwnedPage<Command extends object>(
-  bedrock: BedrockClient,
+  readTags: TagReader,
   command: Command,
   send: (command: Command) => Promise<ListedPage>,
   doing: string,
@@ -30,7 +29,7 @@ export async function listOwnedPage<Command extends object>(
   const tagged = await pMap(
     resources,
     async (resource) => {
-      const tags = await readTags(bedrock, resource.id);
+      const tags = await readTags(resource.id);
       return isOwner(tags) ? { ...resource, tags: Object.fromEntries(tags) } : null;
     },
     { concurrency: tagReadsAtOnce },

@@ -12,7 +12,7 @@ import {
 import { adoptOrCreate } from '../../aws/adopt-or-create.js';
 import { checkRecords, findTrainableModel, resolveHyperparameters } from '../../aws/nova-models.js';
 import type { Prices } from '../../aws/prices.js';
-import { hashRequest, isOurs, toBedrockTags, toClientRequestToken } from '../../aws/tags.js';
+import { bedrockTagReader, hashRequest, isOurs, toAwsTags, toClientRequestToken } from '../../aws/tags.js';
 import { isConflict, isNotFound, toFailure } from '../../aws/to-failure.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import { formatProblems, type InputProblem } from '../../domain/parse-input.js';
@@ -56,7 +56,7 @@ export function createBedrockTrainingProvider(options: BedrockTrainingOptions): 
 
     async find(jobName) {
       const job = await getJob(bedrock, jobName);
-      if (!job?.jobArn || !(await isOurs(bedrock, job.jobArn))) return null;
+      if (!job?.jobArn || !(await isOurs(bedrockTagReader(bedrock), job.jobArn))) return null;
       return { provider: name, jobName, modelName: job.outputModelName ?? jobName, jobId: job.jobArn };
     },
   };
@@ -83,6 +83,7 @@ function resolve(
     settings: { ...settings.value },
     usdPerThousandTokens: prices.trainingUsdPerThousandTokens(baseModel),
     epochs: Number(hyperparameters.values.epochCount),
+    byHour: null,
   };
 }
 
@@ -93,7 +94,7 @@ async function submit(
 ): Promise<TrainingJobReference> {
   const { jobName, modelName, idempotencyToken, tags: _, ...asked } = request;
   const requestHash = hashRequest(asked);
-  const jobId = await adoptOrCreate(bedrock, {
+  const jobId = await adoptOrCreate(bedrockTagReader(bedrock), {
     kind: 'training job',
     name: jobName,
     idempotencyToken,
@@ -114,7 +115,7 @@ function toCreateCommand(
   requestHash: string,
 ): CreateModelCustomizationJobCommand {
   const settings = request.settings as BedrockTrainingSettings;
-  const tags = toBedrockTags(request.tags, { ...request, requestHash });
+  const tags = toAwsTags(request.tags, { ...request, requestHash });
   return new CreateModelCustomizationJobCommand({
     jobName: request.jobName,
     customModelName: request.modelName,
@@ -154,12 +155,13 @@ async function describe(bedrock: BedrockClient, job: TrainingJobReference): Prom
     validationLoss: validationLoss ?? null,
     startedAt: found.creationTime?.toISOString() ?? null,
     endedAt: found.endTime?.toISOString() ?? null,
+    billedHours: null,
   };
 }
 
 async function cancel(bedrock: BedrockClient, jobName: string): Promise<void> {
   const job = await getJob(bedrock, jobName);
-  if (!job?.jobArn || !isStoppable(job) || !(await isOurs(bedrock, job.jobArn))) return;
+  if (!job?.jobArn || !isStoppable(job) || !(await isOurs(bedrockTagReader(bedrock), job.jobArn))) return;
   try {
     await bedrock.send(new StopModelCustomizationJobCommand({ jobIdentifier: job.jobArn }));
   } catch (error) {
@@ -177,7 +179,7 @@ function isStoppable(job: GetModelCustomizationJobResponse): boolean {
 async function deleteModel(bedrock: BedrockClient, modelName: string): Promise<void> {
   try {
     const { modelArn } = await bedrock.send(new GetCustomModelCommand({ modelIdentifier: modelName }));
-    if (!modelArn || !(await isOurs(bedrock, modelArn))) return;
+    if (!modelArn || !(await isOurs(bedrockTagReader(bedrock), modelArn))) return;
     await bedrock.send(new DeleteCustomModelCommand({ modelIdentifier: modelArn }));
   } catch (error) {
     if (isNotFound(error)) return;
@@ -193,7 +195,7 @@ async function deleteModel(bedrock: BedrockClient, modelName: string): Promise<v
 async function hasModel(bedrock: BedrockClient, modelName: string): Promise<boolean> {
   try {
     const { modelArn } = await bedrock.send(new GetCustomModelCommand({ modelIdentifier: modelName }));
-    return modelArn !== undefined && (await isOurs(bedrock, modelArn));
+    return modelArn !== undefined && (await isOurs(bedrockTagReader(bedrock), modelArn));
   } catch (error) {
     if (isNotFound(error)) return false;
     throw toFailure(error, `look for model ${modelName}`);
@@ -228,7 +230,7 @@ async function listRunningJobs({ bedrock }: BedrockTrainingOptions, token: strin
     }));
     return { resources, next: nextToken ? `${jobsPage}${nextToken}` : modelsPage };
   };
-  return listOwnedPage(bedrock, command, send, 'list training jobs');
+  return listOwnedPage(bedrockTagReader(bedrock), command, send, 'list training jobs');
 }
 
 async function listModels(options: BedrockTrainingOptions, token: string): Promise<OwnedPage> {
@@ -251,7 +253,7 @@ async function listModels(options: BedrockTrainingOptions, token: string): Promi
     }));
     return { resources, next: nextToken ? `${modelsPage}${nextToken}` : null };
   };
-  return listOwnedPage(bedrock, command, send, 'list trained models');
+  return listOwnedPage(bedrockTagReader(bedrock), command, send, 'list trained models');
 }
 
 /** Null when there is none. `identifier` is a name or an ARN; an empty one would turn Get into List. */

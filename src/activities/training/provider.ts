@@ -1,4 +1,5 @@
 import type { ModelFormat } from '../../domain/artifact.js';
+import type { TrainingPriceByHour } from '../../domain/run-spec.js';
 import type { OwnedPage } from '../../domain/sweep.js';
 import type {
   TrainingJobDescription,
@@ -35,6 +36,8 @@ export interface TrainingProvider {
     /** US dollars per 1,000 training tokens and epoch, and epochs, for the estimate. */
     usdPerThousandTokens: number;
     epochs: number;
+    /** Where the machine's time is billed instead of tokens; else null. */
+    byHour: TrainingPriceByHour | null;
   };
 
   /** US dollars an hour for keeping a trained model of this base. */

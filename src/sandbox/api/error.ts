@@ -1,4 +1,4 @@
-/** Errors that Bedrock's operations declare in AWS's model, and two that any AWS front door gives. */
+/** Errors that the operations of Bedrock and SageMaker declare in AWS's model, and two that any AWS front door gives. */
 export type AwsErrorName =
   | 'AccessDeniedException'
   | 'ConflictException'
@@ -6,6 +6,9 @@ export type AwsErrorName =
   | 'LimitExceededException'
   | 'ModelErrorException'
   | 'ModelNotReadyException'
+  | 'ResourceInUse'
+  | 'ResourceLimitExceeded'
+  | 'ResourceNotFound'
   | 'ResourceNotFoundException'
   | 'ServiceQuotaExceededException'
   | 'ServiceUnavailableException'

@@ -37,19 +37,20 @@ export interface MemberReference {
 
 export interface Operation {
   readonly name: string;
-  readonly http: { readonly method: string; readonly requestUri: string; readonly responseCode: number };
+  readonly http: { readonly method: string; readonly requestUri: string; readonly responseCode?: number };
   readonly input: { readonly shape: string };
   readonly output?: { readonly shape: string };
   readonly errors?: readonly { readonly shape: string }[];
 }
 
 export interface ServiceModel {
+  readonly metadata: { readonly protocol: string };
   readonly operations: Readonly<Record<string, Operation>>;
   readonly shapes: Readonly<Record<string, Shape>>;
 }
 
 /** Reads one of AWS's models that lie in `aws-api/`. */
-export function loadServiceModel(name: 'bedrock' | 'bedrock-runtime'): ServiceModel {
+export function loadServiceModel(name: 'bedrock' | 'bedrock-runtime' | 'sagemaker'): ServiceModel {
   const file = new URL(`../aws-api/${name}.slim.json`, import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8')) as ServiceModel;
 }

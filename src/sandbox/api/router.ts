@@ -102,7 +102,8 @@ function fromText(shape: Shape, text: string): unknown {
 export function renderOutput(route: Route, output: Record<string, unknown>): Reply {
   const { model, operation } = route;
   const headers: Record<string, string> = { 'content-type': 'application/json' };
-  if (!operation.output) return { status: operation.http.responseCode, headers, body: Buffer.from('{}') };
+  if (!operation.output)
+    return { status: operation.http.responseCode ?? 200, headers, body: Buffer.from('{}') };
   const problems = findProblems(model, operation.output.shape, output);
   if (problems.length > 0) {
     throw new InvalidResponse(
@@ -120,7 +121,7 @@ export function renderOutput(route: Route, output: Record<string, unknown>): Rep
   const body = shape.payload
     ? Buffer.from(rest[shape.payload] as Uint8Array)
     : Buffer.from(JSON.stringify(rest));
-  return { status: operation.http.responseCode, headers, body };
+  return { status: operation.http.responseCode ?? 200, headers, body };
 }
 
 /** The sandbox answered something that AWS never would: a mistake of ours, never the caller's. */

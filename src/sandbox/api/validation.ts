@@ -40,8 +40,7 @@ function check(checking: Checking, shape: Shape, value: unknown, path: string): 
       checkBlob(checking, shape, value, path);
       return;
     case 'timestamp':
-      if (typeof value !== 'string' || !timestamp.test(value) || Number.isNaN(Date.parse(value)))
-        report(checking, value, path, 'Member must be an ISO 8601 timestamp');
+      checkTimestamp(checking, value, path);
       return;
     case 'boolean':
       if (typeof value !== 'boolean') report(checking, value, path, 'Member must be a boolean');
@@ -50,6 +49,16 @@ function check(checking: Checking, shape: Shape, value: unknown, path: string): 
       checkNumber(checking, shape, value, path);
       return;
   }
+}
+
+/** ISO 8601 in REST, seconds since 1970 in JSON 1.1. */
+function checkTimestamp(checking: Checking, value: unknown, path: string): void {
+  const isJson = checking.model.metadata.protocol === 'json';
+  if (isJson && typeof value === 'number' && Number.isFinite(value)) return;
+  if (!isJson && typeof value === 'string' && timestamp.test(value) && !Number.isNaN(Date.parse(value)))
+    return;
+  const expected = isJson ? 'a number of seconds since 1970' : 'an ISO 8601 timestamp';
+  report(checking, value, path, `Member must be ${expected}`);
 }
 
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
@@ -183,7 +192,7 @@ function compiled(pattern: string): RegExp {
       .replaceAll('\\p{Alnum}', 'A-Za-z0-9')
       // The hyphen is in the class already; without the `-*` the same names match, in linear time.
       .replaceAll('(-*[a-zA-Z0-9\\+\\-\\.])*', '[a-zA-Z0-9\\+\\-\\.]*');
-    expression = new RegExp(`^(?:${translated})$`);
+    expression = new RegExp(`^(?:${translated})$`, translated.includes('\\p{') ? 'u' : '');
     patterns.set(pattern, expression);
   }
   return expression;

@@ -10,6 +10,7 @@ const fateKinds = [
   'backwards',
   'completedWithoutArtifact',
   'jobFailed',
+  'interrupted',
   'deploymentFailed',
 ] as const;
 
@@ -59,8 +60,27 @@ export function decideFate(world: World, call: Call, fault: FateFault, rule: num
     hasAdvanced: false,
   };
   recordJobFate(world, fate);
+  recordTrainingJobFate(world, fate);
   applyFate(state, fate);
   return fate;
+}
+
+/** The same for a job on SageMaker. */
+function recordTrainingJobFate(world: World, { arn, fault, operation, at }: Fate): void {
+  if (operation !== 'CreateTrainingJob') return;
+  if (fault.kind === 'jobFailed') {
+    const afterMs = fault.stage === 'validation' ? 0 : fault.afterMinutes * 60_000;
+    world.record({
+      type: 'trainingJob.doomed',
+      at,
+      arn,
+      doom: { failureReason: fault.failureMessage, afterMs },
+    });
+  }
+  if (fault.kind === 'interrupted') {
+    const interruption = { afterMs: fault.afterMinutes * 60_000, forMs: fault.forMinutes * 60_000 };
+    world.record({ type: 'trainingJob.interrupted', at, arn, interruption });
+  }
 }
 
 /** What becomes of a job is an event like any other: bill, ledger and clock follow from it. */
@@ -95,7 +115,10 @@ export function applyFate(state: State, fate: Fate): void {
   const job = state.jobs.get(arn) as Changeable<typeof state.jobs> | undefined;
   const deployment = state.deployments.get(arn) as Changeable<typeof state.deployments> | undefined;
   const served = deployment ?? (state.throughputs.get(arn) as Changeable<typeof state.throughputs>);
+  const trainingJob = state.trainingJobs.get(arn);
   if (fault.kind === 'stuck') {
+    if (operation === 'CreateTrainingJob' && trainingJob) trainingJob.plan.startingMs = centuryMs;
+    if (operation === 'StopTrainingJob' && trainingJob) trainingJob.plan.stopMs = centuryMs;
     if (operation === 'StopModelCustomizationJob' && job) job.stopMs = centuryMs;
     if (operation === 'DeleteCustomModelDeployment' && deployment) deployment.goneAt = never;
     if (operation.startsWith('Create') && served) served.readyAt = never;

@@ -1,6 +1,7 @@
 import { findProblems } from '../api/validation.js';
 import type { Call, Perform } from '../call.js';
 import type { Reply } from '../http/message.js';
+import { sageMakerErrorReply } from '../sagemaker/service.js';
 import type { State } from '../state.js';
 import type { World } from '../world.js';
 import { falsify, progressShown } from './false-answers.js';
@@ -56,8 +57,11 @@ export class Fates {
     for (const fate of concerned) {
       const { fault } = fate;
       const isHidden = fault.kind === 'notFoundAfterCreate';
-      if (isHidden && /^Get(ModelCust|CustomModelDep|Provisioned)/.test(call.operation)) {
+      if (isHidden && /^(Describe|Get(ModelCust|CustomModelDep|Provisioned))/.test(call.operation)) {
         this.#show(fate, call);
+        if (call.service === 'sagemaker') {
+          return sageMakerErrorReply(400, 'ValidationException', 'Requested resource not found.');
+        }
         return bedrockReply(call, 'ResourceNotFoundException', `There is no resource ${fate.arn}.`);
       }
       if (isFailedCreation(fate, this.world.now()) && call.service === 'bedrock-runtime') {
@@ -138,15 +142,22 @@ function isSpent({ fault, falseReads }: Fate): boolean {
 }
 
 function arnsOf(state: State): string[] {
-  return [...state.jobs.keys(), ...state.deployments.keys(), ...state.throughputs.keys()];
+  return [
+    ...state.jobs.keys(),
+    ...state.trainingJobs.keys(),
+    ...state.deployments.keys(),
+    ...state.throughputs.keys(),
+  ];
 }
 
 function nameOf(state: State, arn: string): string | undefined {
-  return state.jobs.get(arn)?.jobName ?? (state.deployments.get(arn) ?? state.throughputs.get(arn))?.name;
+  const job = state.jobs.get(arn)?.jobName ?? state.trainingJobs.get(arn)?.name;
+  return job ?? (state.deployments.get(arn) ?? state.throughputs.get(arn))?.name;
 }
 
 /** An update of a deployment bears its model's ARN too. */
 function isOfKind(arn: string, operation: string): boolean {
+  if (operation.includes('TrainingJob')) return arn.includes(':training-job/');
   if (operation.includes('Job')) return arn.includes(':model-customization-job/');
   return arn.includes(
     operation.includes('Provisioned') ? ':provisioned-model/' : ':custom-model-deployment/',

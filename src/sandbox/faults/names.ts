@@ -27,12 +27,15 @@ function textsOf(body: Buffer): string[] {
 }
 
 function otherNames(state: State, name: string): string[] {
-  const { jobs, models, deployments, throughputs } = state;
+  const { jobs, trainingJobs, models, deployments, throughputs } = state;
   const served = [...models.values(), ...deployments.values(), ...throughputs.values()];
   return [
     ...[...jobs.values()]
       .filter((job) => job.arn === name || job.jobName === name)
       .flatMap((job) => [job.arn, job.jobName, job.modelName]),
+    ...[...trainingJobs.values()]
+      .filter((job) => job.arn === name || job.name === name)
+      .flatMap((job) => [job.arn, job.name]),
     ...served
       .filter((each) => each.deletedAt === null && (each.arn === name || each.name === name))
       .flatMap((each) => [each.arn, each.name]),

@@ -4,10 +4,11 @@ import type { FaultKind } from './script.js';
 
 export type ServiceName = Call['service'];
 
-/** AWS's models of the two services that have one. */
+/** AWS's models of the services that have one. */
 export const serviceModels: Readonly<Partial<Record<ServiceName, ServiceModel>>> = {
   bedrock: loadServiceModel('bedrock'),
   'bedrock-runtime': loadServiceModel('bedrock-runtime'),
+  sagemaker: loadServiceModel('sagemaker'),
 };
 
 /** Every operation that a fault can be laid on, by service. */
@@ -33,14 +34,24 @@ const operations: Readonly<Record<ServiceName, readonly string[]>> = {
     'AbortMultipartUpload',
     'ListParts',
   ],
+  sagemaker: [
+    'CreateTrainingJob',
+    'DescribeTrainingJob',
+    'StopTrainingJob',
+    'ListTrainingJobs',
+    'AddTags',
+    'ListTags',
+  ],
   sts: ['GetCallerIdentity'],
 };
 
-export const createOperations = [
+const bedrockCreates = [
   'CreateModelCustomizationJob',
   'CreateProvisionedModelThroughput',
   'CreateCustomModelDeployment',
 ] as const;
+
+export const createOperations = [...bedrockCreates, 'CreateTrainingJob'] as const;
 
 export const updateOperations = ['UpdateProvisionedModelThroughput', 'UpdateCustomModelDeployment'] as const;
 
@@ -53,9 +64,12 @@ const answersOfS3 = [
 const restricted: Partial<Record<FaultKind, (service: ServiceName, operation: string) => boolean>> = {
   conflict: (service, operation) =>
     declares(service, operation, 'ConflictException') ||
+    declares(service, operation, 'ResourceInUse') ||
     ['CreateBucket', 'DeleteBucket', 'PutObject', 'CompleteMultipartUpload'].includes(operation),
   capacity: (service, operation) =>
-    declares(service, operation, 'ServiceQuotaExceededException') || operation === 'Converse',
+    declares(service, operation, 'ServiceQuotaExceededException') ||
+    declares(service, operation, 'ResourceLimitExceeded') ||
+    operation === 'Converse',
   malformedBody: (service, operation) => service !== 's3' || answersOfS3.includes(operation),
   staleList: among([
     'ListModelCustomizationJobs',
@@ -63,17 +77,21 @@ const restricted: Partial<Record<FaultKind, (service: ServiceName, operation: st
     'ListProvisionedModelThroughputs',
     'ListCustomModelDeployments',
     'ListTagsForResource',
+    'ListTrainingJobs',
+    'ListTags',
   ]),
   notFoundAfterCreate: among(createOperations),
-  backwards: among(createOperations),
+  backwards: among(bedrockCreates),
   stuck: among([
     ...createOperations,
     ...updateOperations,
     'StopModelCustomizationJob',
+    'StopTrainingJob',
     'DeleteCustomModelDeployment',
   ]),
   completedWithoutArtifact: among(['CreateModelCustomizationJob']),
-  jobFailed: among(['CreateModelCustomizationJob']),
+  jobFailed: among(['CreateModelCustomizationJob', 'CreateTrainingJob']),
+  interrupted: among(['CreateTrainingJob']),
   deploymentFailed: among([
     'CreateProvisionedModelThroughput',
     'CreateCustomModelDeployment',
@@ -93,7 +111,11 @@ function declares(service: ServiceName, operation: string, error: string): boole
 export function declaredStatus(service: ServiceName, operation: string, error: string): number | null {
   const model = serviceModels[service];
   const declared = model?.operations[operation];
-  return model && declared ? declaredErrorStatus(model, declared, error) : null;
+  if (!model || !declared) return null;
+  const status = declaredErrorStatus(model, declared, error);
+  // Errors in JSON 1.1 have one status, which its model leaves out.
+  const isDeclared = declared.errors?.some(({ shape }) => shape === error) ?? false;
+  return status ?? (isDeclared ? 400 : null);
 }
 
 /** Whether a fault of this kind can be laid on an operation. */

@@ -8,6 +8,8 @@ const mutations: Readonly<Record<string, readonly string[]>> = {
   ListProvisionedModelThroughputs: ['throughput.created', 'throughput.updated', 'throughput.deleted'],
   ListCustomModelDeployments: ['deployment.created', 'deployment.updated', 'deployment.deleted'],
   ListTagsForResource: ['tags.set'],
+  ListTrainingJobs: ['trainingJob.created', 'trainingJob.stopRequested'],
+  ListTags: ['tags.set'],
 };
 
 /** The world as it was at a time, to be read only: clock and state stand still there. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { PassThrough, Readable } from 'node:stream';
 import type { Call } from '../call.js';
 import { jsonReply, type Reply } from '../http/message.js';
+import { sageMakerErrorReply } from '../sagemaker/service.js';
 import { element, Xml, xmlReply } from '../storage/xml.js';
 import { declaredStatus } from './operations.js';
 import type { FaultOf } from './script.js';
@@ -14,6 +15,7 @@ export type ErrorFault = FaultOf<
 export function errorReply(call: Call, fault: ErrorFault, accountId: string): Reply {
   if (call.service === 's3') return s3Reply(call, fault);
   if (call.service === 'sts') return stsReply(fault);
+  if (call.service === 'sagemaker') return sageMakerReply(call, fault, accountId);
   const [name, message] = bedrockError(call, fault, accountId);
   return bedrockReply(call, name, fault.message ?? message);
 }
@@ -51,6 +53,38 @@ function bedrockError(call: Call, fault: ErrorFault, accountId: string): [string
       return ['ConflictException', `${call.operation}: another request is changing this resource.`];
     case 'capacity':
       return capacityError(call);
+  }
+}
+
+function sageMakerReply(call: Call, fault: ErrorFault, accountId: string): Reply {
+  const reply = (status: number, name: string, message: string) =>
+    sageMakerErrorReply(status, name, fault.message ?? message);
+  switch (fault.kind) {
+    case 'throttle':
+      return reply(400, 'ThrottlingException', 'Rate exceeded');
+    case 'error':
+      return fault.status === 500
+        ? reply(500, 'InternalFailure', 'The request processing has failed because of an unknown error.')
+        : reply(
+            503,
+            'ServiceUnavailable',
+            'The request has failed due to a temporary failure of the server.',
+          );
+    case 'accessDenied': {
+      const user = `arn:aws:iam::${accountId}:user/anneal-sandbox`;
+      const said = `User: ${user} is not authorized to perform: sagemaker:${call.operation}`;
+      return reply(400, 'AccessDeniedException', said);
+    }
+    case 'expiredToken':
+      return reply(400, 'ExpiredTokenException', 'The security token included in the request is expired');
+    case 'conflict':
+      return reply(400, 'ResourceInUse', `${call.operation}: another request is changing this resource.`);
+    case 'capacity':
+      return reply(
+        400,
+        'ResourceLimitExceeded',
+        'The account-level service limit for training jobs is reached.',
+      );
   }
 }
 

@@ -41,6 +41,13 @@ const fault = z.discriminatedUnion('kind', [
     stage: z.enum(['validation', 'training']).default('validation'),
     afterMinutes: z.number().min(0).default(5),
   }),
+  /** A spot instance is taken back while it trains, and another one comes later. */
+  z.strictObject({
+    kind: z.literal('interrupted'),
+    /** Since training began. */
+    afterMinutes: z.number().min(0).default(5),
+    forMinutes: z.number().min(0).default(10),
+  }),
   z.strictObject({
     kind: z.literal('deploymentFailed'),
     failureMessage: z.string().min(1).max(2048).default('Internal error while preparing the model.'),

@@ -78,6 +78,11 @@ export class BlobStore {
     rmSync(this.#path(blob), { force: true });
   }
 
+  /** Where a blob's bytes lie, to be read only. */
+  path(blob: string): string {
+    return this.#path(blob);
+  }
+
   /** A second name for the same bytes, which outlives the object: what a job reads is what was there. */
   snapshot(blob: string, path: string): void {
     rmSync(path, { force: true });

@@ -1,14 +1,10 @@
 import type { DatasetManifest } from '../../domain/dataset.js';
 import { trainingJobLease } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
-import { trainingUsd } from '../../domain/money.js';
+import { formatHours, trainingUsd } from '../../domain/money.js';
 import { trainingJobName, trainingOutputUri } from '../../domain/names.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
-import type {
-  TrainingJobDescription,
-  TrainingJobReference,
-  TrainingJobStatus,
-} from '../../domain/training-job.js';
+import type { TrainingJobDescription, TrainingJobReference } from '../../domain/training-job.js';
 import { failWith } from '../failures.js';
 import { training, trainingPoll, trainingPurchase } from '../proxies.js';
 import type { Run } from '../run.js';
@@ -34,7 +30,7 @@ export async function trainingStage(
     run.show();
 
     const ended = await awaitEnd(run, spec, job).catch((error: unknown) => {
-      bookTraining(run, spec, dataset, 'cancelled');
+      bookTraining(run, spec, dataset, { status: 'cancelled', billedHours: null });
       throw error;
     });
 
@@ -43,7 +39,7 @@ export async function trainingStage(
     const loss = trainingLoss === null ? '' : `, training loss ${trainingLoss.toFixed(3)}`;
     const earlyStop = lossCurve?.earlyStop ? `; ${lossCurve.earlyStop}` : '';
     stage.note = `${job.jobName} ${status}${loss}${earlyStop}`;
-    bookTraining(run, spec, dataset, status);
+    bookTraining(run, spec, dataset, ended);
     const modelId = modelOf(job, ended);
 
     const version = await training('Register the model').registerVersion({
@@ -97,15 +93,25 @@ async function awaitEnd(
   });
 }
 
-/** A job that was stopped is booked whole: what it trained is billed, and nobody says how much that was. */
+/**
+ * A job that was stopped is booked whole: what it trained is billed, and nobody says how much that was. A machine's
+ * time is billed whatever came of it.
+ */
 function bookTraining(
   run: Run,
   spec: ResolvedRunSpec,
   dataset: DatasetManifest,
-  status: TrainingJobStatus,
+  { status, billedHours }: Pick<TrainingJobDescription, 'status' | 'billedHours'>,
 ): void {
+  const { epochs, usdPerThousandTrainingTokens, trainingByHour } = spec.prices;
+  if (trainingByHour) {
+    const { machine, usdPerHour, maximumHours } = trainingByHour;
+    const hours = billedHours ?? maximumHours;
+    const limit = billedHours === null ? 'at most ' : '';
+    run.spend(`training: ${limit}${formatHours(hours)} h on ${machine}`, hours * usdPerHour);
+    return;
+  }
   if (status === 'failed') return;
-  const { epochs, usdPerThousandTrainingTokens } = spec.prices;
   run.spend(
     `training: ${dataset.trainingTokens} tokens × ${epochs} epochs${status === 'cancelled' ? ' (stopped: at most)' : ''}`,
     trainingUsd({

@@ -45,7 +45,10 @@ export function manifestUriOf(request: TrainingJobRequest): string {
 }
 
 /** What keeps a finished job's adapter from being used; null when it is what the trainer wrote. */
-export async function findDamage({ path }: JobFolder, adapterSha256: string | null): Promise<string | null> {
+export async function findDamage(
+  { path }: Pick<JobFolder, 'path'>,
+  adapterSha256: string | null,
+): Promise<string | null> {
   if (adapterSha256 === null) return 'the trainer named no hash of its adapter';
   const found = await hashFile(join(path, weights)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -56,10 +59,17 @@ export async function findDamage({ path }: JobFolder, adapterSha256: string | nu
   return `${weights} has SHA-256 ${found}; the trainer wrote ${adapterSha256}`;
 }
 
+/** Where the adapter and events of a completed job lie, and what they were made from. */
+export interface TrainedFolder {
+  readonly path: string;
+  readonly jobName: string;
+  readonly request: { readonly request: TrainingJobRequest };
+}
+
 /** Uploads adapter and events, the manifest last; returns the manifest's URI. Safe to repeat. */
 export async function uploadArtifact(
   objects: ObjectStore,
-  { path, jobName, request: { request } }: JobFolder,
+  { path, jobName, request: { request } }: TrainedFolder,
   adapterSha256: string,
   progress: TrainingProgress,
 ): Promise<string> {

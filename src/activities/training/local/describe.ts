@@ -31,6 +31,7 @@ export async function describeJob(
     modelId: null,
     startedAt: progress.startedAt,
     endedAt: null,
+    billedHours: null,
   };
 }
 
@@ -83,6 +84,7 @@ async function describeEnd(
     lossCurve: lossCurveOf(progress),
     startedAt: progress.startedAt,
     endedAt: end.at,
+    billedHours: null,
   };
   if (end.status === 'stopped') {
     return { ...common, status: 'cancelled', rawStatus: 'Stopped', progress: `stopped: ${reached}` };

@@ -88,6 +88,7 @@ function resolve(
     // As for storage: nobody sends a bill.
     usdPerThousandTokens: 0,
     epochs: Number(hyperparameters.values.epochCount),
+    byHour: null,
   };
 }
 
