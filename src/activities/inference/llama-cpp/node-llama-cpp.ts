@@ -6,6 +6,7 @@ import { PermanentFailure } from '../../../domain/failures.js';
 import type { JsonObject } from '../../../domain/json.js';
 import { type ChatTemplate, refuseControlTexts, renderPrompt } from '../chat-prompt.js';
 import type { ModelQuestion } from '../client.js';
+import { startStopwatch } from '../speed.js';
 import {
   type FollowedAnswer,
   type LlamaEngine,
@@ -13,7 +14,6 @@ import {
   type ModelToLoad,
   throwIfWithdrawn,
 } from './engine.js';
-import { startStopwatch } from '../speed.js';
 
 /** What is used of `node-llama-cpp`; it is no dependency of the project, so its own types are not there. */
 interface Library {
@@ -144,7 +144,11 @@ async function load(
   }
 }
 
-function toPrompt(model: Model, chat: ChatTemplate, question: Pick<ModelQuestion, 'system' | 'turns'>): Token[] {
+function toPrompt(
+  model: Model,
+  chat: ChatTemplate,
+  question: Pick<ModelQuestion, 'system' | 'turns'>,
+): Token[] {
   refuseControlTexts(question, (text) => findControl(model, text));
   return model.tokenize(renderPrompt(chat, question), true);
 }
