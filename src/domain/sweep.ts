@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LeasedResource, ModelHolder } from './lease.js';
+import type { ModelVersion } from './model-version.js';
 import { roundUsd } from './money.js';
 
 /** The input of `sweepOrphans`. Everything is optional; without `delete` nothing is changed anywhere. */
@@ -94,6 +95,16 @@ export interface SweepEntry {
   readonly usdPerMonth: number | null;
   readonly action: 'reported' | 'deleted' | 'kept' | 'leasedAgain';
   readonly reason: string;
+}
+
+/** What a promotion has superseded and its run has not given back; `entries` are the lines of the report. */
+export interface Leftover {
+  readonly model: string;
+  /** Versions whose models and deployments can go. */
+  readonly superseded: readonly ModelVersion[];
+  /** The previous champion where its deployment bills by the hour: the model stays, the deployment goes. */
+  readonly costlyStandby: ModelVersion | null;
+  readonly entries: readonly SweepEntry[];
 }
 
 /** Something found, with what a later activity needs to act on it. */

@@ -10,6 +10,7 @@ import {
   type CloudCursor,
   type Finding,
   type IdleEntry,
+  type Leftover,
   type MissingEntry,
   type SweepEntry,
   type SweepResult,
@@ -25,6 +26,7 @@ import {
   toSweepResult,
 } from '../domain/sweep-report.js';
 import { parseOrFail, toRunFailure } from './failures.js';
+import { type Giver, giveBackSuperseded } from './give-back.js';
 import { leaseReleases, leases, registry, sweepLook, sweepWork } from './proxies.js';
 
 /**
@@ -37,6 +39,7 @@ export async function sweepOrphans(input: unknown): Promise<SweepResult> {
   const sweep = new Sweep(spec);
   try {
     await sweep.cloud();
+    await sweep.standbys();
     await sweep.files();
     await sweep.books();
     await sweep.openLeases();
@@ -86,6 +89,21 @@ class Sweep {
       await this.settle(page.findings);
       cursor = page.next;
     }
+  }
+
+  /** What a promotion has superseded, and what its run and the lock's lease ended before giving back. */
+  async standbys(): Promise<void> {
+    this.show('looks at superseded versions');
+    let after: { model: string; version: number } | null = null;
+    do {
+      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeStandbysPage']>> = await sweepLook(
+        'What was superseded and never given back?',
+      ).judgeStandbysPage(this.spec, after);
+      for (const leftover of page.leftovers) {
+        await this.report(this.spec.delete ? await this.giveBack(leftover) : leftover.entries);
+      }
+      after = page.next;
+    } while (after !== null);
   }
 
   /** Old datasets and job files, and uploads that never came to an end. */
@@ -190,25 +208,59 @@ class Sweep {
     await this.keepPage({ missing });
   }
 
-  /** Under the model's run lock, so that no run loses the deployment that it is working with. */
+  private async giveBack({ model, entries }: Leftover): Promise<SweepEntry[]> {
+    const failures = new Set<string>();
+    const giver: Giver = {
+      author: this.author,
+      release: (resource, holder, what) =>
+        leaseReleases(what)
+          .releaseLease(resource, holder)
+          .then(() => true)
+          .catch(() => {
+            failures.add(resource.name);
+            return false;
+          }),
+    };
+    const owner = await this.underLock(model, async () => {
+      const left = await sweepWork('Is it superseded still?').findLeftover(this.spec, model);
+      if (left) await giveBackSuperseded(giver, left);
+    });
+    return entries.map((entry) => {
+      if (owner !== null) return { ...entry, action: 'kept', reason: `${owner} works on the model` };
+      if (!failures.has(entry.name)) return { ...entry, action: 'deleted' };
+      return { ...entry, action: 'kept', reason: 'could not be deleted, the next sweep tries again' };
+    });
+  }
+
   private async release(entry: IdleEntry): Promise<IdleEntry> {
     const { model, version, deployment, idleHours } = entry;
+    let settled: IdleEntry = entry;
+    const owner = await this.underLock(model, async () => {
+      const look = sweepWork(`Is ${deployment} idle still?`);
+      const prepared = await look.prepareIdleRelease(this.spec, entry, this.author);
+      if ('keep' in prepared) {
+        settled = { ...entry, action: 'kept', reason: prepared.keep };
+        return;
+      }
+      const holder: ModelHolder = { kind: 'model-version', model, version };
+      await leaseReleases(`Release idle ${deployment}`).releaseLease(prepared.resource, holder);
+      const notes = `released: nothing asked it for ${idleHours.toFixed(1)} h`;
+      const forget = registry(`Version ${version} sleeps`);
+      await forget.forgetDeployment(this.author, model, version, notes);
+      settled = { ...entry, action: 'released', reason: notes };
+    });
+    return owner === null ? settled : { ...entry, action: 'kept', reason: `${owner} works on the model` };
+  }
+
+  /** Works with the model's run lock, so that no run loses what it is working with; returns who else has it. */
+  private underLock(model: string, work: () => Promise<void>): Promise<string | null> {
     const lock = modelLock(model);
     return CancellationScope.nonCancellable(async () => {
       const owner = await leases(`Lock model ${model}`).claimLease(lock, this.holder);
-      if (!sameHolder(owner, this.holder)) {
-        return { ...entry, action: 'kept', reason: `${describeHolder(owner)} works on the model` };
-      }
+      if (!sameHolder(owner, this.holder)) return describeHolder(owner);
       try {
-        const look = sweepWork(`Is ${deployment} idle still?`);
-        const prepared = await look.prepareIdleRelease(this.spec, entry, this.author);
-        if ('keep' in prepared) return { ...entry, action: 'kept', reason: prepared.keep };
-        const holder: ModelHolder = { kind: 'model-version', model, version };
-        await leaseReleases(`Release idle ${deployment}`).releaseLease(prepared.resource, holder);
-        const notes = `released: nothing asked it for ${idleHours.toFixed(1)} h`;
-        const forget = registry(`Version ${version} sleeps`);
-        await forget.forgetDeployment(this.author, model, version, notes);
-        return { ...entry, action: 'released', reason: notes };
+        await work();
+        return null;
       } finally {
         await leaseReleases(`Unlock model ${model}`).releaseLease(lock, this.holder);
       }

@@ -74,6 +74,65 @@ function proposed(next: string): { type: string; input: object } {
   return { type, input: JSON.parse(input) as object };
 }
 
+describe('what a promotion superseded', () => {
+  /** A registered version that nothing has judged, on throughput. */
+  const deployCandidate = async (version: number) => {
+    await service.execute('train', conversation(model, { force: true }));
+    const deployment = { target: 'bedrock-provisioned' };
+    await service.execute('deploy', { model, version, deployment });
+  };
+  /** As a run does that is terminated right afterwards, and its leases with it. */
+  const promoteAndVanish = (version: number) =>
+    service.dependencies.registry.promote(
+      { workflowId: `fine-tune/${model}`, runId: randomUUID() },
+      { model, version, action: 'promote', deployedBy: 'a test', notes: '' },
+    );
+  const statuses = async () =>
+    (await service.dependencies.registry.versions(model)).map(({ status, deployment }) => ({
+      status,
+      isDeployed: deployment !== null,
+    }));
+
+  it('is given back when the run that did it ended before it could, and its leases with it', async () => {
+    for (const version of [1, 2, 3]) {
+      await deployCandidate(version);
+      await promoteAndVanish(version);
+    }
+    const dry = linesOf(await sweep(), model);
+    expect(dry.map(({ kind, action }) => `${kind} ${action}`).sort()).toEqual([
+      'deployment reported',
+      'deployment reported',
+      'model reported',
+    ]);
+    expect(await liveOf(model)).toHaveLength(6);
+
+    expect(linesOf(await sweep({ delete: true }), model).map(({ action }) => action)).toEqual([
+      'deleted',
+      'deleted',
+      'deleted',
+    ]);
+    expect(await statuses()).toEqual([
+      { status: 'archived', isDeployed: false },
+      { status: 'previous', isDeployed: false },
+      { status: 'champion', isDeployed: true },
+    ]);
+    expect(await liveOf(model)).toEqual(['customModel', 'customModel', 'provisionedThroughput']);
+    expect(linesOf(await sweep({ delete: true }), model)).toEqual([]);
+    await expectInvariants(service, model);
+  });
+
+  it('stays where somebody has deployed it again since then', async () => {
+    await deployCandidate(1);
+    await promoteAndVanish(1);
+    await deployCandidate(2);
+    await promoteAndVanish(2);
+    await sweep({ delete: true });
+    await service.execute('deploy', { model, version: 1, deployment: { target: 'bedrock-provisioned' } });
+    expect(linesOf(await sweep({ delete: true }), model)).toEqual([]);
+    expect((await statuses())[0]).toEqual({ status: 'previous', isDeployed: true });
+  });
+});
+
 describe('what nobody answers for', () => {
   it('is reported with owner, age and dollars a month by a dry run, which changes nothing', async () => {
     await createDeployment('bedrock-on-demand');

@@ -3,6 +3,7 @@ import type { LeasedResource, WorkflowHolder } from '../../domain/lease.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { formatUsd } from '../../domain/money.js';
 import type { Providers } from '../providers.js';
+import { lastMove } from './last-move.js';
 import type { Author, Registry } from './registry.js';
 import { findStandbys, type Standbys } from './standbys.js';
 import { leasesOfVersion, storageUsdPerHour, type VersionLeases } from './version-leases.js';
@@ -47,10 +48,7 @@ export function createRegistryActivities({ registry, providers, bucket }: Regist
       { workflowId, firstRunId }: WorkflowHolder,
       model: string,
     ): Promise<Standbys | null> {
-      const moves = (await registry.history(model)).filter(
-        ({ action }) => action === 'promote' || action === 'rollback',
-      );
-      const latest = moves.at(-1);
+      const latest = lastMove(await registry.history(model));
       if (latest?.workflowId !== workflowId || latest.runId !== firstRunId) return null;
       return findStandbys(registry, model, latest.previousVersion);
     },

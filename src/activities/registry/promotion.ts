@@ -4,6 +4,7 @@ import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { lockChampion, moveChampion } from './alias.repository.js';
 import { appendEvent, findOwnEvent, listEvents } from './deployment-history.repository.js';
+import { lastMove } from './last-move.js';
 import { requireVersion, setDeployment, setStatus } from './model-version.repository.js';
 import type { Author, Registry } from './registry.js';
 
@@ -72,10 +73,7 @@ async function inheritDeployment(
 
 /** Who served before the latest move of the alias. */
 async function championBefore(transaction: Transaction<Database>, model: string): Promise<number | null> {
-  const moves = (await listEvents(transaction, model)).filter(
-    ({ action }) => action === 'promote' || action === 'rollback',
-  );
-  return moves.at(-1)?.previousVersion ?? null;
+  return lastMove(await listEvents(transaction, model))?.previousVersion ?? null;
 }
 
 function conflict(move: Move, champion: number | null, reason: string): PermanentFailure {

@@ -4,6 +4,7 @@ import type {
   CloudCursor,
   Finding,
   IdleEntry,
+  Leftover,
   MissingEntry,
   SweepEntry,
   SweepResult,
@@ -19,6 +20,7 @@ import type { VersionKey } from './inventory.js';
 import { type JudgedLeases, type JudgedVersions, judgeLeases, judgeVersions } from './judge-books.js';
 import { type JudgedPage, judgeCloud } from './judge-cloud.js';
 import { type JudgedFiles, judgeFiles, judgeUploads } from './judge-files.js';
+import { type JudgedStandbys, judgeStandbys, leftoverOf } from './judge-standbys.js';
 import { createSweepReport, type ReportPage } from './report.js';
 
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
@@ -42,6 +44,15 @@ export function createSweepActivities(dependencies: SweepDependencies) {
 
     async judgeVersionsPage(spec: SweepSpec, after: VersionKey | null): Promise<JudgedVersions> {
       return keepAlive(() => judgeVersions(dependencies, spec, after));
+    },
+
+    async judgeStandbysPage(spec: SweepSpec, after: VersionKey | null): Promise<JudgedStandbys> {
+      return keepAlive(() => judgeStandbys(dependencies, spec, after));
+    },
+
+    /** Asked under the model's run lock; null when nothing is left any more. */
+    async findLeftover(spec: SweepSpec, model: string): Promise<Leftover | null> {
+      return keepAlive(() => leftoverOf(dependencies, spec, model));
     },
 
     async judgeLeasesPage(spec: SweepSpec, page: string | null): Promise<JudgedLeases> {
