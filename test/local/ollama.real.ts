@@ -73,7 +73,7 @@ async function startMachine(url: string): Promise<GgufMachine> {
 async function tagOfDeployment({ name }: DeploymentReference): Promise<string> {
   const record = await machine.newRecords().open(name);
   if (record === null) throw new Error(`there is no deployment ${name}`);
-  return tagOf(record as Parameters<typeof tagOf>[0]);
+  return tagOf(record);
 }
 
 describeDeploymentTarget('Ollama', async () => {

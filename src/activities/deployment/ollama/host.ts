@@ -9,7 +9,11 @@ import type { ModelHost } from '../gguf/target.js';
 import type { OllamaSettings } from './settings.js';
 
 type Deployed = DeploymentRecord<OllamaSettings>;
-type Named = Pick<Deployed, 'request' | 'model'>;
+/** What a tag is made of. */
+interface Named {
+  readonly request: Pick<Deployed['request'], 'name' | 'tags'>;
+  readonly model: Pick<Deployed['model'], 'sha256'>;
+}
 
 export interface OllamaHostOptions {
   readonly objects: ObjectStore;
