@@ -96,8 +96,9 @@ async function awaitEither(
 ): Promise<RunStatus> {
   const deadline = Date.now() + 300_000;
   for (;;) {
-    const status = await handle.query<RunStatus>('status');
-    if (condition(status)) return status;
+    // A hundred ask one worker: some have to ask again.
+    const status = await handle.query<RunStatus>('status').catch(() => null);
+    if (status !== null && condition(status)) return status;
     if (Date.now() > deadline) throw new Error(`Never came true; last status: ${JSON.stringify(status)}`);
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
