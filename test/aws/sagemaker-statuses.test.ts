@@ -39,7 +39,9 @@ describe("SageMaker's statuses", () => {
       expect(said).not.toMatch(/^status/);
     }
     for (const status of Object.values(TrainingJobStatus)) {
-      expect(rawStatusOf({ TrainingJobStatus: status, SecondaryStatus: 'Training' })).toBe(`${status}/Training`);
+      expect(rawStatusOf({ TrainingJobStatus: status, SecondaryStatus: 'Training' })).toBe(
+        `${status}/Training`,
+      );
     }
   });
 });

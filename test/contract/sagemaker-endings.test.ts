@@ -26,7 +26,8 @@ let provider: TrainingProvider;
 let training: StoredFile;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox();
+  // A job takes three seconds: long enough to be seen and stopped on a busy machine.
+  sandbox = await startTestSandbox({}, 1200);
   clients = sandbox.newClients();
   store = await newInventory(clients);
   await storeBaseModelStandIn(store);
@@ -199,7 +200,10 @@ describe('settings', () => {
 
   it.each([
     [{ instanceType: 'ml.g5.xlarg' }, /instanceType: found "ml\.g5\.xlarg".*Did you mean "ml\.g5\.xlarge"/s],
-    [{ spot: true, maximumMinutes: 60, maximumWaitMinutes: 30 }, /maximumWaitMinutes.*maximumMinutes \(60\)/s],
+    [
+      { spot: true, maximumMinutes: 60, maximumWaitMinutes: 30 },
+      /maximumWaitMinutes.*maximumMinutes \(60\)/s,
+    ],
     [{ maximumWaitMinutes: 300 }, /maximumWaitMinutes.*without "spot": true/s],
     [{ maximumMinutes: 0 }, /maximumMinutes.*whole minutes from 1 to 7200/s],
     [{ role: 'x' }, /role/],

@@ -7,7 +7,11 @@ import { createLocalConverter } from '../../src/activities/conversion/local/conv
 import type { ObjectInventory, ObjectStore } from '../../src/activities/dataset/object-store.js';
 import type { AdapterManifest } from '../../src/activities/training/local/artifact.js';
 import type { TrainingProvider } from '../../src/activities/training/provider.js';
-import { isTerminal, type TrainingJobDescription, type TrainingJobReference } from '../../src/domain/training-job.js';
+import {
+  isTerminal,
+  type TrainingJobDescription,
+  type TrainingJobReference,
+} from '../../src/domain/training-job.js';
 import type { FaultScript } from '../../src/sandbox/faults/script.js';
 import {
   baseModel,
@@ -22,7 +26,14 @@ import { startTestSandbox, type TestSandbox } from '../support/sandbox.js';
 import { makeTinyModel, python, requireSetup, writeConversations } from './programs.js';
 
 const withinMs = 800_000;
-const quick = { epochCount: 10, batchSize: 4, rank: 8, alpha: 16, learningRate: 0.01, maximumSequenceLength: 128 };
+const quick = {
+  epochCount: 10,
+  batchSize: 4,
+  rank: 8,
+  alpha: 16,
+  learningRate: 0.01,
+  maximumSequenceLength: 128,
+};
 
 let home: string;
 let sandbox: TestSandbox;
