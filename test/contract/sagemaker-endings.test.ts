@@ -26,7 +26,8 @@ let provider: TrainingProvider;
 let training: StoredFile;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox();
+  // A job takes three seconds: long enough to be seen and stopped on a busy machine.
+  sandbox = await startTestSandbox({}, 1200);
   clients = sandbox.newClients();
   store = await newInventory(clients);
   await storeBaseModelStandIn(store);

@@ -14,7 +14,8 @@ import { describeTrainingProvider } from './training-provider.contract.js';
 let sandbox: TestSandbox;
 
 describeTrainingProvider('SageMaker', async () => {
-  sandbox = await startTestSandbox();
+  // A job takes three seconds: long enough to be seen and stopped on a busy machine.
+  sandbox = await startTestSandbox({}, 1200);
   const clients = sandbox.newClients();
   const { sagemaker } = clients;
   const store = await newInventory(clients);

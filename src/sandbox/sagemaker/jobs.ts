@@ -162,8 +162,12 @@ export function describeTrainingJob(world: World, input: { readonly TrainingJobN
       StatusMessage: world.settings.training === 'real' ? '' : 'simulated by the local cloud',
     })),
     FinalMetricDataList: metricsOf(world, job, progress),
-    TrainingTimeInSeconds: settled ? Math.round(progress.onMachineMs / 1000) : undefined,
-    BillableTimeInSeconds: settled && machineAt !== null ? settled.billableSeconds : undefined,
+    // Neither is ever 0: a job that had no machine has none of them.
+    ...(settled &&
+      machineAt !== null && {
+        TrainingTimeInSeconds: Math.max(1, Math.round(progress.onMachineMs / 1000)),
+        BillableTimeInSeconds: Math.max(1, settled.billableSeconds),
+      }),
   };
 }
 
