@@ -56,7 +56,8 @@ function parse(args) {
     if (option === null && Object.hasOwn(builders, arg)) names.push(arg);
     else if (option !== null && Object.hasOwn(options, option) && args.length > 0)
       options[option] = args.shift();
-    else fail(`found "${arg}"; allowed: ${Object.keys(builders).join(', ')}, --into <folder>, --jobs <number>`);
+    else
+      fail(`found "${arg}"; allowed: ${Object.keys(builders).join(', ')}, --into <folder>, --jobs <number>`);
   }
   if (names.length === 0) fail(`nothing was named; allowed: ${Object.keys(builders).join(', ')}`);
   return { names, into: resolve(options.into), jobs: options.jobs };
@@ -116,7 +117,9 @@ async function tool(name, command, args, environment = {}) {
   const result = await run(command, args, { env, logPath: logOf(`${name}-${basename(command)}-${args[0]}`) });
   if (result.error) fail(`${command} could not be started (${result.error.code}); install it and try again`);
   if (result.code === 0) return result;
-  fail(`"${command} ${args[0]}" ended with ${result.code}: ${result.output.trim().split('\n').slice(-3).join(' | ')}`);
+  fail(
+    `"${command} ${args[0]}" ended with ${result.code}: ${result.output.trim().split('\n').slice(-3).join(' | ')}`,
+  );
 }
 
 function logOf(name) {

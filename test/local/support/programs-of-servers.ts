@@ -60,7 +60,13 @@ export async function startOllama(folder: string): Promise<RunningOllama> {
 async function untilItAnswers(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + 120_000;
   while (child.exitCode === null && Date.now() < deadline) {
-    if (await fetch(url).then(({ ok }) => ok, () => false)) return;
+    if (
+      await fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return;
     await sleep(100);
   }
   throw new Error(`nothing answers at ${url}`);

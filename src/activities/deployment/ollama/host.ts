@@ -9,7 +9,7 @@ import type { ModelHost } from '../gguf/target.js';
 import type { OllamaSettings } from './settings.js';
 
 type Deployed = DeploymentRecord<OllamaSettings>;
-type Named = Pick<Deployed, 'request' | 'model'>;
+type Named = Pick<DeploymentRecord, 'request' | 'model'>;
 
 export interface OllamaHostOptions {
   readonly objects: ObjectStore;
