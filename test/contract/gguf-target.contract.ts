@@ -31,7 +31,7 @@ export function describeGgufTarget(name: string, setup: () => Promise<GgufTarget
       expect(failed.failureMessage).toMatch(new RegExp(`SHA-256 ${sha256Of(file)}.* with ${sha256}`));
       await expect(machine.newClient().ask(questionTo(deployment.deploymentId))).rejects.toThrow();
       await machine.newTarget().delete('swapped');
-      expect(await fixture.remains()).toEqual([]);
+      await expect.poll(() => fixture.remains(), { timeout: machine.readyWithinMs }).toEqual([]);
     });
 
     test('refuses a file that was cut off on its way into the object store', async () => {
@@ -43,7 +43,7 @@ export function describeGgufTarget(name: string, setup: () => Promise<GgufTarget
       const failed = await machine.until(deployment, ({ status }) => status === 'failed');
       expect(failed.failureMessage).toContain(`it has ${file.length - 1000} bytes`);
       await machine.newTarget().delete('cut');
-      expect(await fixture.remains()).toEqual([]);
+      await expect.poll(() => fixture.remains(), { timeout: machine.readyWithinMs }).toEqual([]);
     });
 
     test.each([
@@ -95,7 +95,7 @@ export function describeGgufTarget(name: string, setup: () => Promise<GgufTarget
       await machine.newTarget().delete(one.name);
       expect((await machine.newClient().ask(questionTo(two.deploymentId))).outputTokens).toBeGreaterThan(0);
       await machine.newTarget().delete(two.name);
-      expect(await fixture.remains()).toEqual([]);
+      await expect.poll(() => fixture.remains(), { timeout: machine.readyWithinMs }).toEqual([]);
     });
 
     test('leaves nothing of a deployment that is deleted while its file is on its way', async () => {

@@ -162,9 +162,7 @@ describe('Ollama', () => {
   it("leaves a tag alone that somebody else has made under a deployment's name", async () => {
     const request = machine.request('taken', modelIds[0] ?? '');
     const { sha256, bytes } = JSON.parse((await machine.store.getText(`${request.modelId}.json`)) ?? '');
-    const tag = tagOf({ request, model: { sha256, bytes, format: 'gguf', baseModel: 'tiny' } } as Parameters<
-      typeof tagOf
-    >[0]);
+    const tag = tagOf({ request, model: { sha256, bytes, format: 'gguf', baseModel: 'tiny' } });
     const api = createOllamaApi(ollama.url);
     const body = await machine.store.read(request.modelId);
     if (body) await api.pushBlob(sha256, body);

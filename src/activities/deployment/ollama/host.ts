@@ -9,11 +9,7 @@ import type { ModelHost } from '../gguf/target.js';
 import type { OllamaSettings } from './settings.js';
 
 type Deployed = DeploymentRecord<OllamaSettings>;
-/** What a tag is made of. */
-interface Named {
-  readonly request: Pick<Deployed['request'], 'name' | 'tags'>;
-  readonly model: Pick<Deployed['model'], 'sha256'>;
-}
+type Named = Pick<DeploymentRecord, 'request' | 'model'>;
 
 export interface OllamaHostOptions {
   readonly objects: ObjectStore;
