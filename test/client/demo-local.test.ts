@@ -66,7 +66,10 @@ describe('the loss curve', () => {
 
 describe("the demo's own home", () => {
   let machine: LocalMachine | null = null;
-  afterEach(async () => machine?.close());
+  afterEach(async () => {
+    await machine?.close();
+    machine = null;
+  });
 
   it('is rid of jobs, trainers and supervisors, and leaves the tools alone', async () => {
     machine = await startLocalMachine(1);

@@ -90,6 +90,14 @@ describe('invented profiles', () => {
     }
   });
 
+  it('have handles that cannot be made up from the name', () => {
+    const isOfName = ({ turns, groupKey }: { turns: readonly { text: string }[]; groupKey: string }) => {
+      const name = /^displayName: (.*)$/m.exec(turns[0]?.text ?? '')?.[1] ?? '';
+      return groupKey.startsWith(name.toLowerCase().replace(' ', '_'));
+    };
+    expect(build(400).filter(isOfName).length).toBeLessThan(150);
+  });
+
   it('share no handle with seeds and controls', () => {
     const cases = recipe.suite({ suite: 'full', samples: 100, seed: 1, heldOut: [] });
     const handles = new Set(build(5000).map(({ groupKey }) => groupKey));

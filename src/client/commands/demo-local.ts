@@ -21,7 +21,7 @@ export function demoLocalCommand(): Command {
     .option('--busy-machine', 'report how long answers take without judging it')
     .option('--steps <number>', 'training steps of the first model', wholeNumber, 60)
     .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 20)
-    .option('--batch-size <number>', 'records a step', wholeNumber, 2)
+    .option('--batch-size <number>', 'records a step', wholeNumber, 4)
     .addHelpText(
       'after',
       `

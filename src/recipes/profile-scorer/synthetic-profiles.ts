@@ -10,6 +10,7 @@ export const vocabularySchema = z.strictObject({
   schema: z.literal('synthetic-profiles/v1'),
   firstNames: words,
   surnames: words,
+  handleWords: words,
   fields: words,
   institutions: words,
   locations: words,
@@ -55,7 +56,7 @@ function invent(
   random: SeededRandom,
 ): SyntheticProfile {
   const name = `${random.pick(vocabulary.firstNames)} ${random.pick(vocabulary.surnames)}`;
-  const handle = unusedHandle(name, handles);
+  const handle = unusedHandle(inventHandle(vocabulary, name, random), handles);
   const choices: Readonly<Record<string, string>> = {
     field: random.pick(vocabulary.fields),
     institution: random.pick(vocabulary.institutions),
@@ -79,10 +80,20 @@ function invent(
   };
 }
 
-function unusedHandle(name: string, handles: Set<string>): string {
+/**
+ * Often nothing of the name is in the handle: a model that saw nothing else would learn to make the handle up
+ * from the name instead of reading it.
+ */
+function inventHandle({ handleWords }: Vocabulary, name: string, random: SeededRandom): string {
   const plain = name.toLowerCase().replace(/[^a-z]+/g, '_');
-  let handle = plain;
-  for (let number = 2; handles.has(handle); number += 1) handle = `${plain}${number}`;
+  const [one = '', other = ''] = random.sample(handleWords, 2);
+  const forms = [plain, `${one}_${other}`, `${one}${10 + random.integer(90)}`, `the_${one}_${other}`];
+  return random.pick([...forms, `${one}_${plain.split('_')[0]}`]);
+}
+
+function unusedHandle(wanted: string, handles: Set<string>): string {
+  let handle = wanted;
+  for (let number = 2; handles.has(handle); number += 1) handle = `${wanted}_${number}`;
   handles.add(handle);
   return handle;
 }
