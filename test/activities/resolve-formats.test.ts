@@ -46,12 +46,12 @@ describe('what lies between provider and target', () => {
       prices: { deploymentUsdPerHour: 0 },
     });
     const chosen = resolve({ training: local, conversion: { quantization: 'q4_k_m' } });
-    expect(chosen.conversion).toEqual({ quantization: 'q4_k_m' });
+    expect(chosen.conversion).toMatchObject({ quantization: 'q4_k_m' });
   });
 
   it('must be possible: a target that cannot serve it is refused by name, with those that can', () => {
     expect(() => resolve({ training: local, deployment: { target: 'bedrock-on-demand' } })).toThrow(
-      /deployment\.target: found "bedrock-on-demand", which cannot serve what training\.provider "local" makes; allowed: llama-cpp\./,
+      /deployment\.target: found "bedrock-on-demand", which cannot serve what training\.provider "local" makes; allowed: llama-cpp, ollama, llama-server\./,
     );
     expect(() => resolve({ deployment: { target: 'llama-cpp' } })).toThrow(
       /deployment\.target: found "llama-cpp".*allowed: bedrock-on-demand, bedrock-provisioned\./,
