@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveRunSpec } from '../../src/activities/run-spec/resolve.js';
+import { defaultTolerances } from '../../src/domain/parity.js';
 import type { RunSpec } from '../../src/domain/run-spec.js';
 import { loadConfig } from '../../src/workers/config.js';
 import { createResolveDependencies } from '../../src/workers/dependencies.js';
@@ -46,7 +47,15 @@ describe('what lies between provider and target', () => {
       prices: { deploymentUsdPerHour: 0 },
     });
     const chosen = resolve({ training: local, conversion: { quantization: 'q4_k_m' } });
-    expect(chosen.conversion).toMatchObject({ quantization: 'q4_k_m' });
+    expect(chosen.conversion).toEqual({
+      quantization: 'q4_k_m',
+      compare: ['f16'],
+      parity: { prompts: 8, answerTokens: 64, tolerance: defaultTolerances.q4_k_m },
+    });
+    const asked = { compare: ['f16', 'q8_0', 'q4_0'], parity: { prompts: 2, perplexityRatio: 9 } } as const;
+    const { conversion } = resolve({ training: local, conversion: { ...asked, compare: [...asked.compare] } });
+    expect(conversion).toMatchObject({ quantization: 'q8_0', compare: ['f16', 'q4_0'] });
+    expect(conversion?.parity).toMatchObject({ prompts: 2, tolerance: { perplexityRatio: 9, agreement: 0.85 } });
   });
 
   it('must be possible: a target that cannot serve it is refused by name, with those that can', () => {

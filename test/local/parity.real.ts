@@ -196,7 +196,7 @@ describe('parity of a converted file with the trained model', () => {
     rmSync(join(nameless, 'base_model.json'));
     const findings = await findingsOf(await converted('wrong', { baseModel: other, adapter: nameless }));
     expect(findings).toMatch(
-      /chooses [\d.]+ % of the trained model's answer tokens; at least 90 % is required/,
+      /chooses [\d.]+ % of the trained model's answer tokens; at least 85 % is required/,
     );
     expect(findings).toMatch(
       /Remedy: name the base model that the adapter was trained on, and convert again/,

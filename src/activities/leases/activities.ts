@@ -37,6 +37,9 @@ export interface LeaseDependencies extends LeaseSettings {
   readonly watchSeconds: number;
 }
 
+/** Most deletes take moments; one that takes longer takes minutes. */
+const whileReleasing: Waiting = { firstMinuteSeconds: 1, firstHourSeconds: 5, laterSeconds: 30 };
+
 export type LeaseActivities = ReturnType<typeof createLeaseActivities>;
 
 export function createLeaseActivities(dependencies: LeaseDependencies) {
@@ -89,7 +92,8 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
 
     /** Has the lease delete its resource, and waits until it is gone. Fine when there is no such lease. */
     async releaseLease(resource: LeasedResource, holder: LeaseHolder): Promise<ReleaseReport> {
-      return release(remover, resource, holder);
+      const report = await release(remover, resource, holder);
+      return report ?? lookAgain(`the lease on ${resource.name} is deleting it`, whileReleasing);
     },
 
     /** Watches a lease's holder; returns why it no longer holds. A wait of any length costs three events. */

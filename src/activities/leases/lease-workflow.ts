@@ -3,6 +3,7 @@ import {
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import {
   describeHolder,
@@ -67,23 +68,44 @@ function startOrFind(
   });
 }
 
-/** Has the lease delete its resource, and waits until it is gone. Fine when there is no such lease. */
+/**
+ * So long one call waits for a lease. What the lease does needs slots of the same workers: whoever waited for it in
+ * one of them to the end could, together with many others, take the last.
+ */
+const releaseLookMs = 3_000;
+
+/**
+ * Has the lease delete its resource; null while it is still at it, then call again. Fine when there is no such
+ * lease.
+ */
 export async function release(
   remover: ResourceRemover,
   resource: LeasedResource,
   holder: LeaseHolder,
-): Promise<ReleaseReport> {
-  const handle = getClient().workflow.getHandle(leaseWorkflowId(resource));
+): Promise<ReleaseReport | null> {
+  const client = getClient();
+  const handle = client.workflow.getHandle(leaseWorkflowId(resource));
   try {
     return await keepAlive(() =>
-      handle.executeUpdate(releaseUpdate, { args: [holder], updateId: `release/${updateKey(holder)}` }),
+      client.withDeadline(Date.now() + releaseLookMs, () =>
+        handle.executeUpdate(releaseUpdate, { args: [holder], updateId: `release/${updateKey(holder)}` }),
+      ),
     );
   } catch (error) {
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return null;
     // No lease, or one that has ended: what it protected is gone, but only a look is proof.
     if (!(error instanceof WorkflowNotFoundError)) return rethrowRefusal(error);
     const report = await remover.measure(resource);
     await remover.remove(resource);
     return report;
+  }
+}
+
+/** The same, waiting until the lease is done. */
+export async function releaseToTheEnd(...of: Parameters<typeof release>): Promise<ReleaseReport> {
+  for (;;) {
+    const report = await release(...of);
+    if (report !== null) return report;
   }
 }
 

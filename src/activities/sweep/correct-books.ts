@@ -1,6 +1,6 @@
 import type { LeasedResource, ModelHolder } from '../../domain/lease.js';
 import type { MissingEntry, SweepSpec } from '../../domain/sweep.js';
-import { release } from '../leases/lease-workflow.js';
+import { releaseToTheEnd } from '../leases/lease-workflow.js';
 import type { Author } from '../registry/registry.js';
 import type { SweepDependencies } from './dependencies.js';
 import { findMissing } from './judge-books.js';
@@ -27,7 +27,7 @@ export async function correctVersion(
   const deployment = deploymentLeaseOf(version);
   const notes = `gone in the cloud: ${entry.kind} ${entry.name}`;
   if (entry.kind === 'deployment') {
-    if (deployment) await release(remover, deployment, holder);
+    if (deployment) await releaseToTheEnd(remover, deployment, holder);
     await registry.forgetDeployment(author, model, number, notes);
     return { ...entry, action: 'corrected', reason: `${entry.reason}; the registry has forgotten it` };
   }
@@ -35,8 +35,8 @@ export async function correctVersion(
   if (deployment && target && (await target.find(deployment.name)) !== null) {
     return { ...entry, action: 'kept', reason: `${entry.reason}; it may still answer, so a person decides` };
   }
-  if (deployment) await release(remover, deployment, holder);
-  await release(remover, modelLeaseOf(dependencies, version), holder);
+  if (deployment) await releaseToTheEnd(remover, deployment, holder);
+  await releaseToTheEnd(remover, modelLeaseOf(dependencies, version), holder);
   await registry.retire(author, { model, version: number, action: 'teardown', notes });
   return { ...entry, action: 'corrected', reason: `${entry.reason}; the registry has archived the version` };
 }
@@ -48,6 +48,6 @@ export async function releaseVainLease(
 ): Promise<MissingEntry> {
   const { resource, ...line } = entry;
   const holder: ModelHolder = { kind: 'model-version', model: line.model, version: line.version };
-  await release(dependencies.remover, resource, holder);
+  await releaseToTheEnd(dependencies.remover, resource, holder);
   return { ...line, action: 'released', reason: `${line.reason}, and it was gone` };
 }
