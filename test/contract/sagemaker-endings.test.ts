@@ -220,3 +220,14 @@ describe('settings', () => {
     }
   });
 });
+
+it('a sweep needs no permission to look at SageMaker where no role for it is named', async () => {
+  await setFaults({ operation: 'ListTrainingJobs', nth: 'always', fault: { kind: 'accessDenied' } });
+  try {
+    await expect(provider.listOwned(null)).rejects.toThrow('ListTrainingJobs');
+    const withoutRole = newSageMakerProvider(clients, store, null);
+    expect(await withoutRole.listOwned(null)).toMatchObject({ resources: [], next: null });
+  } finally {
+    await setFaults();
+  }
+});

@@ -26,13 +26,19 @@ const prices = loadPrices('prices/aws.json');
 export function newSageMakerProvider(
   { sagemaker }: AwsClients,
   objects: ObjectStore & ObjectInventory,
+  role: string | null = roleArn,
 ): TrainingProvider {
   return createSageMakerTrainingProvider({
     sagemaker,
     objects,
     trainingDirectory,
     temporaryDirectory: tmpdir(),
-    defaults: { roleArn, region: 'us-east-1', prices, images: loadTrainingImages('images/sagemaker.json') },
+    defaults: {
+      roleArn: role,
+      region: 'us-east-1',
+      prices,
+      images: loadTrainingImages('images/sagemaker.json'),
+    },
   });
 }
 

@@ -6,7 +6,7 @@ import {
 import type { Prices } from '../../../aws/prices.js';
 import { isOurs } from '../../../aws/tags.js';
 import { toFailure } from '../../../aws/to-failure.js';
-import { PermanentFailure } from '../../../domain/failures.js';
+import { Obstacle, PermanentFailure } from '../../../domain/failures.js';
 import { formatProblems } from '../../../domain/parse-input.js';
 import type { OwnedPage, OwnedResource } from '../../../domain/sweep.js';
 import {
@@ -86,7 +86,16 @@ export function createSageMakerTrainingProvider(options: SageMakerTrainingOption
       return request !== null && (await objects.head(manifestUriOf(request))) !== null;
     },
 
-    listOwned: (page) => listOwned(options, page),
+    async listOwned(page) {
+      try {
+        return await listOwned(options, page);
+      } catch (error) {
+        // Who has named no role has trained nothing here, and need not be allowed to look.
+        const isRefused = error instanceof Obstacle && error.kind === 'permission';
+        if (!isRefused || options.defaults.roleArn !== null) throw error;
+        return { resources: [], observedAt: new Date().toISOString(), next: null };
+      }
+    },
   };
 }
 
