@@ -26,7 +26,7 @@ const allowed: Record<string, { values: RegExp; types?: RegExp }> = {
   },
   'src/activities/': {
     values:
-      /^(node:|@temporalio\/(activity|client|common)$|@aws-sdk\/|@smithy\/|zod$|kysely$|p-map$|simple-statistics$|src\/(aws|database)\/|src\/workflows\/messages\.ts$)/,
+      /^(node:|@temporalio\/(activity|client|common)$|@aws-sdk\/|@smithy\/|zod$|kysely$|p-map$|simple-statistics$|tar-stream$|src\/(aws|database)\/|src\/workflows\/messages\.ts$)/,
   },
   'src/aws/': { values: /^(node:|@aws-sdk\/|@smithy\/|zod$)/ },
   'src/database/': { values: /^(node:|kysely$|pg$)/ },
