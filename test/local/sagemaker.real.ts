@@ -162,8 +162,11 @@ it('is stopped by its limit of time, and what it left is not used', async () => 
 });
 
 it("fails with the trainer's own reason", async () => {
-  const job = await submit('too-short', { maximumSequenceLength: 64 });
+  // Longer than any record may be.
+  const path = writeConversations(join(home, 'long.jsonl'), (name) => `${name} `.repeat(200));
+  records = readFileSync(path, 'utf8');
+  const job = await submit('too-long', { maximumSequenceLength: 64 });
   const last = (await followJob(provider, job, withinMs)).at(-1);
   expect(last).toMatchObject({ status: 'failed', rawStatus: 'Failed' });
-  expect(last?.failureMessage).toMatch(/^AlgorithmError: .+, exit code: 1$/s);
+  expect(last?.failureMessage).toMatch(/^AlgorithmError: .*maximumSequenceLength.*, exit code: 1$/s);
 });

@@ -152,7 +152,7 @@ describe('a script that cannot be meant', () => {
     [
       'a fault that cannot happen to the operation',
       { ...rule, fault: { kind: 'jobFailed' } },
-      /"jobFailed" cannot happen to ListCustomModels; it can to: CreateModelCustomizationJob\./,
+      /"jobFailed" cannot happen to ListCustomModels; it can to: CreateModelCustomizationJob, CreateTrainingJob\./,
     ],
     [
       'a conflict where AWS declares none',
