@@ -53,9 +53,15 @@ describe('what lies between provider and target', () => {
       parity: { prompts: 8, answerTokens: 64, tolerance: defaultTolerances.q4_k_m },
     });
     const asked = { compare: ['f16', 'q8_0', 'q4_0'], parity: { prompts: 2, perplexityRatio: 9 } } as const;
-    const { conversion } = resolve({ training: local, conversion: { ...asked, compare: [...asked.compare] } });
+    const { conversion } = resolve({
+      training: local,
+      conversion: { ...asked, compare: [...asked.compare] },
+    });
     expect(conversion).toMatchObject({ quantization: 'q8_0', compare: ['f16', 'q4_0'] });
-    expect(conversion?.parity).toMatchObject({ prompts: 2, tolerance: { perplexityRatio: 9, agreement: 0.85 } });
+    expect(conversion?.parity).toMatchObject({
+      prompts: 2,
+      tolerance: { perplexityRatio: 9, agreement: 0.85 },
+    });
   });
 
   it('must be possible: a target that cannot serve it is refused by name, with those that can', () => {
