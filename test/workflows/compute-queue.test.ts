@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ParityMeasurements } from '../../src/activities/parity/meter.js';
 import type { Artifact } from '../../src/domain/artifact.js';
 import type { ModelVersion } from '../../src/domain/model-version.js';
+import type { RunResult } from '../../src/domain/run-state.js';
 import { conversation } from '../support/run-specs.js';
 import { runWorker, startService, type TestService } from '../support/service.js';
 
@@ -88,10 +89,13 @@ function measurements(
   };
 }
 
+let dataset: Promise<RunResult> | null = null;
+
 /** A version as training on this machine leaves it. */
 async function newVersion(): Promise<ModelVersion> {
   const model = service.newModel();
-  const built = await service.execute('buildDataset', conversation(model));
+  dataset ??= service.execute('buildDataset', conversation('golden'));
+  const built = await dataset;
   const { registry } = service.dependencies;
   return registry.registerVersion(
     { workflowId: `train/${model}`, runId: 'run' },
