@@ -63,7 +63,9 @@ describe.concurrent('a job on this machine', () => {
   test('says in one line how far it is', async () => {
     const { provider, job } = await submitted('reporting');
     const { progress, rawStatus, trainingLoss, startedAt } = await provider.describe(job);
-    expect(progress).toMatch(/^step \d+ of 48, epoch [\d.]+ of 12, loss [\d.]+, 310 tokens\/s, \d s left [▁-█]+$/);
+    expect(progress).toMatch(
+      /^step \d+ of 48, epoch [\d.]+ of 12, loss [\d.]+, 310 tokens\/s, \d s left [▁-█]+$/,
+    );
     expect(rawStatus).toBe('Training');
     expect(trainingLoss).toBeGreaterThan(0);
     expect(startedAt).not.toBeNull();
