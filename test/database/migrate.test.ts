@@ -27,11 +27,13 @@ describe('migrateToLatest', () => {
       'aliases',
       'budget_reservations',
       'budgets',
+      'call_rates',
       'datasets',
       'deployment_history',
       'deployment_usage',
       'fine_tuned_models',
       'idle_releases',
+      'parity_checks',
       'spend',
       'training_jobs',
       'validations',
@@ -49,8 +51,8 @@ describe('migrateToLatest', () => {
   });
 });
 
-/** What people set, who waits in line now, what was used last: no run's doings. */
-const withoutAuthor = ['budgets', 'admission_tickets', 'deployment_usage'];
+/** What people set, who waits in line now, what was used last, how often was called: no run's doings. */
+const withoutAuthor = ['budgets', 'admission_tickets', 'deployment_usage', 'call_rates'];
 
 describe('every table', () => {
   test('that records what runs did carries the workflow and the run that wrote a row', async () => {

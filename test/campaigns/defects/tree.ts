@@ -14,7 +14,18 @@ import { repositoryRoot } from '../../../src/client/repository-root.js';
 import type { Edit } from './catalogue.js';
 
 /** Everything that a campaign reads. */
-const copied = ['src', 'test', 'scripts', 'recipes', 'prices', 'schemas', 'package.json', 'tsconfig.json'];
+const copied = [
+  'src',
+  'test',
+  'scripts',
+  'recipes',
+  'prices',
+  'images',
+  'training',
+  'schemas',
+  'package.json',
+  'tsconfig.json',
+];
 const linked = ['node_modules', '.anneal/bin'];
 
 /** A copy of the clone that may be spoiled: the clone's own files are never touched. */
