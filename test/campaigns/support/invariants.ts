@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { type LeaseView, leaseWorkflowId, type WorkflowHolder } from '../../../src/domain/lease.js';
 import type { ModelVersion } from '../../../src/domain/model-version.js';
 import type { LedgerEntry, SandboxResource } from '../../../src/sandbox/admin.js';
@@ -106,13 +106,18 @@ async function hasEnded({ client }: Observed, { workflowId, firstRunId }: Workfl
 }
 
 async function viewLease({ client }: Observed, workflowId: string): Promise<LeaseView | null> {
-  try {
-    return await client.workflow.getHandle(workflowId).query(leaseQuery);
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await client.workflow.getHandle(workflowId).query(leaseQuery);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return null;
+      // It may have gone to a worker that was just stopped, or has too much to do.
+      if (!(error instanceof ServiceError) || tries === queryTries) throw error;
+    }
   }
 }
+
+const queryTries = 3;
 
 /** I3. */
 async function checkRegistry(
