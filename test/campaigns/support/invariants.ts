@@ -111,13 +111,13 @@ async function viewLease({ client }: Observed, workflowId: string): Promise<Leas
       return await client.workflow.getHandle(workflowId).query(leaseQuery);
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return null;
-      // It may have gone to a worker that was just stopped, or has too much to do.
+      // Each poll that a stopped worker has left behind swallows a question.
       if (!(error instanceof ServiceError) || tries === queryTries) throw error;
     }
   }
 }
 
-const queryTries = 3;
+const queryTries = 10;
 
 /** I3. */
 async function checkRegistry(
