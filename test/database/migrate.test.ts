@@ -32,6 +32,7 @@ describe('migrateToLatest', () => {
       'deployment_usage',
       'fine_tuned_models',
       'idle_releases',
+      'parity_checks',
       'spend',
       'training_jobs',
       'validations',
