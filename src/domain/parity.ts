@@ -78,13 +78,13 @@ export interface ParityTolerance {
   readonly scoreDrop: number;
 }
 
-/** Judged, not measured, except for f16: docs/decisions/0035 says what was measured. */
+/** Some room above what was measured on a very small model: docs/decisions/0035 has the figures. */
 export const defaultTolerances: Readonly<Record<Quantization, ParityTolerance>> = {
   f16: { agreement: 0.9, perplexityRatio: 1.02, jsonValidDrop: 0.13, scoreDrop: 0.13 },
   q8_0: { agreement: 0.85, perplexityRatio: 1.05, jsonValidDrop: 0.13, scoreDrop: 0.13 },
-  q5_k_m: { agreement: 0.75, perplexityRatio: 1.25, jsonValidDrop: 0.25, scoreDrop: 0.25 },
+  q5_k_m: { agreement: 0.7, perplexityRatio: 1.5, jsonValidDrop: 0.25, scoreDrop: 0.25 },
   q4_k_m: { agreement: 0.7, perplexityRatio: 1.4, jsonValidDrop: 0.25, scoreDrop: 0.25 },
-  q4_0: { agreement: 0.6, perplexityRatio: 1.6, jsonValidDrop: 0.25, scoreDrop: 0.25 },
+  q4_0: { agreement: 0.6, perplexityRatio: 1.7, jsonValidDrop: 0.25, scoreDrop: 0.25 },
 };
 
 /** Least share of a served answer that must be, from its beginning, what the same file answers by itself. */

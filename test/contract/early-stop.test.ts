@@ -27,7 +27,7 @@ print(json.dumps({"reason": watch.reason, "step": step, "best": watch.best}))
 `;
 
 function follow(change: object, training: readonly number[], validation: readonly number[]): Outcome {
-  const off = { plateauEvaluations: null, plateauImprovement: 0, spikeFactor: null };
+  const off = { plateauEvaluations: null, plateauImprovement: null, spikeFactor: null };
   const input = JSON.stringify([{ ...off, ...change }, training, validation]);
   const output = execFileSync('python3', ['-c', program, input], {
     cwd: join(repositoryRoot, 'training'),

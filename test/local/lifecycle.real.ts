@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ReportHeader } from '../../src/activities/validation/report/report.js';
 import { homeAt } from '../../src/client/stack/home.js';
-import { parityCells } from '../../src/domain/parity.js';
 import type { RunResult } from '../../src/domain/run-state.js';
 import { startTestServers, type TestServers } from '../support/servers.js';
 import { startService, type TestService } from '../support/service.js';
@@ -35,7 +34,9 @@ function leftOf(model: string): string[] {
   });
 }
 
-it('trains real weights, converts, serves, validates and promotes them, and gives everything back', async () => {
+it('trains real weights, converts, compares, serves, validates and promotes them, and gives everything back', {
+  timeout: 900_000,
+}, async () => {
   const model = service.newModel();
   const result = await service.execute('fineTune', {
     recipe: 'conversation',
@@ -69,7 +70,6 @@ it('trains real weights, converts, serves, validates and promotes them, and give
     const row = parity?.find((each) => each.runtime === runtime);
     expect(row, runtime).toMatchObject({ samePrompts: row?.prompts, findings: [] });
   }
-  console.log(parity?.map((row) => parityCells(row).join(' | ')).join('\n'));
   expect(lossCurve?.training).toHaveLength(10);
   expect(lossCurve?.validation.at(-1)?.[0]).toBe(10);
 

@@ -18,7 +18,7 @@ class EarlyStop:
 
     def __init__(self, hyperparameters: dict):
         self._patience = hyperparameters["plateauEvaluations"]
-        self._improvement = hyperparameters["plateauImprovement"]
+        self._improvement = hyperparameters["plateauImprovement"] or 0
         self._spike_factor = hyperparameters["spikeFactor"]
         self.is_on = self._patience is not None or self._spike_factor is not None
         self.reason: str | None = None

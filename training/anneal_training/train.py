@@ -35,7 +35,11 @@ HYPERPARAMETERS = {
     "checkpointSteps": COUNT,
     "evaluationSteps": OPTIONAL_COUNT,
     "plateauEvaluations": OPTIONAL_COUNT,
-    "plateauImprovement": ("a number of 0 or more", (int, float), lambda value: value >= 0),
+    "plateauImprovement": (
+        "a number of 0 or more, or null",
+        (int, float, type(None)),
+        lambda value: value is None or value >= 0,
+    ),
     "spikeFactor": (
         "a number above 1, or null",
         (int, float, type(None)),
@@ -44,7 +48,7 @@ HYPERPARAMETERS = {
     "seed": ("a whole number of 0 or more", int, lambda value: value >= 0),
 }
 """By name: what is allowed in words, as a type, and as a test."""
-MAY_BE_LEFT_OUT = {"evaluationSteps": None, "plateauEvaluations": None, "plateauImprovement": 0, "spikeFactor": None}
+MAY_BE_LEFT_OUT = dict.fromkeys(("evaluationSteps", "plateauEvaluations", "plateauImprovement", "spikeFactor"))
 
 
 def main() -> None:

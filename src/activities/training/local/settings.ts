@@ -23,7 +23,7 @@ export const hyperparameterRanges = {
   /** Ends the training once the validation loss has not fallen so many times in a row. */
   plateauEvaluations: { min: 1, max: 1000, integer: true, default: null },
   /** By how much it has to fall to count. */
-  plateauImprovement: { min: 0, max: 10, integer: false, default: 0 },
+  plateauImprovement: { min: 0, max: 10, integer: false, default: null },
   /** Ends the training once the training loss, in the mean, is so many times its lowest. */
   spikeFactor: { min: 1.01, max: 100, integer: false, default: null },
   seed: { min: 0, max: 2_147_483_647, integer: true, default: 1 },
