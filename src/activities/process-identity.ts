@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /**
@@ -18,6 +19,15 @@ export function processIdentity(pid: number): string | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * The identity as twelve hexadecimal digits, for file names: numbers of processes come again, after a restart in a
+ * container even at once. Null when there is no such process.
+ */
+export function identityDigits(pid: number): string | null {
+  const identity = processIdentity(pid);
+  return identity && createHash('sha256').update(identity).digest('hex').slice(0, 12);
 }
 
 /** A process as it was when somebody wrote it down. */

@@ -1,4 +1,8 @@
-import { type HyperparameterRange, resolveInRanges } from '../domain/hyperparameters.js';
+import {
+  type HyperparameterRange,
+  type HyperparameterValue,
+  resolveInRanges,
+} from '../domain/hyperparameters.js';
 import { didYouMean, type InputProblem } from '../domain/parse-input.js';
 
 interface NovaRange extends HyperparameterRange {
@@ -61,7 +65,7 @@ export function findTrainableModel(
  */
 export function resolveHyperparameters(
   model: TrainableModel,
-  given: Readonly<Record<string, string | number>>,
+  given: Readonly<Record<string, HyperparameterValue>>,
   records: number | null,
 ): { readonly values: Record<string, string>; readonly problems: readonly InputProblem[] } {
   const ranges = model.hyperparameters;

@@ -8,16 +8,58 @@ export type Quantization = (typeof quantizations)[number];
  */
 export type ModelFormat = 'hosted' | 'adapter' | 'gguf';
 
-/** A converted model: one GGUF file in object storage. */
-export interface Artifact {
-  readonly format: 'gguf';
-  readonly quantization: Quantization;
+/**
+ * What becomes of a LoRA adapter: `merged` into the weights of its base model, or kept as an `adapter` beside them, so
+ * that many adapters share one file of the base model.
+ */
+export const conversionForms = ['merged', 'adapter'] as const;
+export type ConversionForm = (typeof conversionForms)[number];
+
+/** A GGUF file in object storage. */
+interface GgufFile {
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
-  readonly baseModel: string;
   /** As the file says of itself, for instance architecture, context length and the hash of its chat template. */
   readonly metadata: Readonly<Record<string, string | number | null>>;
+}
+
+/** An untrained base model as one file, which all adapters that were trained on it share. */
+export interface BaseModelFile extends GgufFile {
+  /** SHA-256 over configuration and weights of the model that it was made of: what the adapter was trained on. */
+  readonly fingerprint: string;
+}
+
+/** A converted model: a file of whole weights, or a LoRA adapter and the file of its base model. */
+export interface Artifact extends GgufFile {
+  readonly format: 'gguf';
+  /** Of the whole weights; an adapter itself keeps 16 bits. */
+  readonly quantization: Quantization;
+  readonly baseModel: string;
+  /** There where `uri` is an adapter. */
+  readonly base?: BaseModelFile;
+}
+
+/** What a model is to be converted to. A run that began before there were adapters names no form. */
+export interface ConversionTarget {
+  readonly quantization: Quantization;
+  readonly form?: ConversionForm;
+}
+
+export function formOf(artifact: Pick<Artifact, 'base'>): ConversionForm {
+  return artifact.base ? 'adapter' : 'merged';
+}
+
+export function isConvertedTo(
+  artifact: Artifact | null | undefined,
+  { quantization, form = 'merged' }: ConversionTarget,
+): boolean {
+  return artifact?.quantization === quantization && formOf(artifact) === form;
+}
+
+/** For people, for instance `q8_0`. */
+export function describeConversion({ quantization, form }: ConversionTarget): string {
+  return form === 'adapter' ? `adapter on ${quantization}` : quantization;
 }
 
 /** What a target is given to serve: the file a model was converted to, else the model as its provider keeps it. */

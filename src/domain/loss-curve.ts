@@ -7,6 +7,8 @@ export interface LossCurve {
   readonly validation: readonly LossPoint[];
   /** Why the training ended before its last step, and what was kept; null where it did not. */
   readonly earlyStop: string | null;
+  /** What computed them, for instance `torch on cuda`; absent where it was not told. */
+  readonly engine?: string;
 }
 
 /** At most as many points, the first and the last among them; each is the mean of those it stands for. */

@@ -263,13 +263,13 @@ const remedies = {
   prompt:
     'The file writes the same conversation in other tokens. Remedy: compare chat template, BOS and tokenizer with those of the base model, and convert again.',
   weights:
-    'Prompts and settings are the same, so the weights are not: the wrong base model under the adapter, an adapter that was not merged, or a file damaged after it was written. Remedy: name the base model that the adapter was trained on, and convert again.',
+    'Prompts and settings are the same, so the weights are not: the wrong base model under the adapter, an adapter that was not merged, another adapter, or a file damaged after it was written. Remedy: name the base model that the adapter was trained on, and convert again.',
   quantization:
     'Remedy: choose a quantization that loses less (q8_0, f16), or allow it with conversion.parity in the run spec.',
   servedPrompt:
     'Remedy: let the server use the template of the file, and see that it adds no BOS or system text of its own.',
   served:
-    'Remedy: see that the server loads this file and no other, with temperature 0 for this check, without system text or stop words of its own, and with room for prompt and answer in its context.',
+    'Remedy: see that the server loads this file, or this adapter on its base model, and no other, with temperature 0 for this check, without system text or stop words of its own, and with room for prompt and answer in its context.',
 } as const;
 
 function settingsFindings(format: string, found: RuntimeSettings, expected: RuntimeSettings): string[] {

@@ -76,6 +76,7 @@ function job(state: RunState): string | null {
     lossCurve && curve('Training loss', lossCurve.training),
     lossCurve && curve('Validation loss', lossCurve.validation),
     lossCurve?.earlyStop && `It ${lossCurve.earlyStop}.`,
+    lossCurve?.engine && `Trained with ${lossCurve.engine}.`,
   ];
   return parts.filter((part) => typeof part === 'string' && part !== '').join('\n\n');
 }

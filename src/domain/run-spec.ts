@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Quantization, quantizations } from './artifact.js';
+import { type ConversionTarget, conversionForms, type Quantization, quantizations } from './artifact.js';
+import type { HyperparameterValue } from './hyperparameters.js';
 import type { ParityPlan } from './parity.js';
 import type { Waiting } from './waiting.js';
 
@@ -54,7 +55,7 @@ const datasetSchema = z.strictObject({
   validationShare: z.number().min(0).max(0.5).optional(),
 });
 
-const hyperparametersSchema = z.record(z.string(), z.union([z.string(), z.number()]));
+const hyperparametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
 const trainingSchema = z.strictObject({
   provider: z.string().min(1).optional(),
@@ -78,6 +79,8 @@ const paritySchema = z.strictObject({
 
 const conversionSchema = z.strictObject({
   quantization: z.enum(quantizations).optional(),
+  /** `adapter` keeps the LoRA adapter beside one file of its base model, which many adapters share. */
+  form: z.enum(conversionForms).optional(),
   /** Further formats that are made, compared with the trained model and thrown away. */
   compare: z.array(z.enum(quantizations)).max(quantizations.length).optional(),
   parity: paritySchema.optional(),
@@ -149,7 +152,7 @@ export interface RecipeDefaults {
   readonly training: {
     readonly provider: string;
     readonly baseModel: string;
-    readonly hyperparameters: Readonly<Record<string, string | number>>;
+    readonly hyperparameters: Readonly<Record<string, HyperparameterValue>>;
   };
   readonly deployment: { readonly target: string };
   readonly validation: {
@@ -201,11 +204,12 @@ export interface ResolvedRunSpec {
     readonly hyperparameters: Readonly<Record<string, string>>;
     readonly settings: Readonly<Record<string, unknown>>;
   };
-  readonly conversion: {
-    readonly quantization: Quantization;
-    readonly compare: readonly Quantization[];
-    readonly parity: ParityPlan;
-  } | null;
+  readonly conversion:
+    | (ConversionTarget & {
+        readonly compare: readonly Quantization[];
+        readonly parity: ParityPlan;
+      })
+    | null;
   readonly deployment: { readonly target: string; readonly settings: Readonly<Record<string, unknown>> };
   readonly validation: {
     readonly suite: string;

@@ -82,7 +82,7 @@ export function judge(facts: SweepFacts, graceHours: number): SweepVerdict {
   return 'orphan';
 }
 
-export type SweptKind = OwnedResource['kind'] | 'upload' | 'dataset' | 'job-files';
+export type SweptKind = OwnedResource['kind'] | 'upload' | FileGroup['kind'];
 
 /** One line of the report about what exists and should not, or exists and nobody answers for. */
 export interface SweepEntry {
@@ -126,9 +126,10 @@ export interface Finding {
 /** Files that are needed together or not at all: a dataset, or what a training job wrote. */
 export interface FileGroup {
   readonly is: 'files';
-  readonly kind: 'dataset' | 'job-files';
-  readonly model: string;
-  /** The dataset's folder, or the job. */
+  readonly kind: 'dataset' | 'job-files' | 'base-model';
+  /** Null where it may be of several models. */
+  readonly model: string | null;
+  /** The dataset's folder, the job, or the base model's fingerprint and quantization. */
   readonly name: string;
   readonly prefixUri: string;
 }

@@ -90,7 +90,7 @@ const recipeDefinitionSchema = z.strictObject({
     training: z.strictObject({
       provider: z.string().min(1),
       baseModel: z.string().min(1),
-      hyperparameters: z.record(z.string(), z.union([z.string(), z.number()])),
+      hyperparameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     }),
     deployment: z.strictObject({ target: z.string().min(1) }),
     validation: z.strictObject({

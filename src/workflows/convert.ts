@@ -1,3 +1,4 @@
+import { describeConversion, formOf, isConvertedTo } from '../domain/artifact.js';
 import type { RunResult } from '../domain/run-state.js';
 import { failWith } from './failures.js';
 import { conversionStage } from './stages/conversion.js';
@@ -15,10 +16,12 @@ export async function convert(input: unknown): Promise<RunResult> {
       );
     }
     const { deployment, artifact } = version;
-    if (deployment && artifact?.quantization !== conversion.quantization) {
+    if (deployment && artifact && !isConvertedTo(artifact, conversion)) {
+      const served = { quantization: artifact.quantization, form: formOf(artifact) };
+      const instead = { conversion: { ...served, compare: [conversion.quantization] } };
       throw failWith(
         'Conflict',
-        `version ${version.version} of ${version.model} is served as ${artifact?.quantization} by ${deployment.name}; convert a version that is not deployed, or compare only: {"conversion": {"quantization": "${artifact?.quantization}", "compare": ["${conversion.quantization}"]}}`,
+        `version ${version.version} of ${version.model} is served as ${describeConversion(served)} by ${deployment.name}; convert a version that is not deployed, or compare only: ${JSON.stringify(instead)}`,
       );
     }
     run.state.verdict = await fileParity(run, spec, await conversionStage(run, spec, version));

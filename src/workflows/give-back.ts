@@ -1,13 +1,28 @@
 import type { Promotion } from '../activities/registry/activities.js';
 import type { LeasedResource, ModelHolder } from '../domain/lease.js';
 import type { ModelVersion } from '../domain/model-version.js';
-import { registry } from './proxies.js';
+import { leaseReleases, registry } from './proxies.js';
 
 /** Who gives back: a run, or the lease that settles what a vanished run has left. */
 export interface Giver {
   readonly author: { readonly workflowId: string; readonly runId: string };
   /** Gives one resource back through its lease; false when it could not be. */
   release(resource: LeasedResource, holder: ModelHolder, what: string): Promise<boolean>;
+}
+
+/** Releases through leases alone; what somebody else holds, or cannot be deleted now, is told to `onKept` and stays. */
+export function giverOf(author: Giver['author'], onKept: (name: string) => void = () => {}): Giver {
+  return {
+    author,
+    release: (resource, holder, what) =>
+      leaseReleases(what)
+        .releaseLease(resource, holder)
+        .then(() => true)
+        .catch(() => {
+          onKept(resource.name);
+          return false;
+        }),
+  };
 }
 
 export type Superseded = Pick<Promotion, 'superseded' | 'costlyStandby'>;

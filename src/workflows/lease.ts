@@ -15,10 +15,10 @@ import {
   type WorkflowHolder,
 } from '../domain/lease.js';
 import { failWith, parseOrFail } from './failures.js';
-import { type Giver, giveBackSuperseded } from './give-back.js';
+import { type Giver, giveBackSuperseded, giverOf } from './give-back.js';
 import { Lease } from './lease-state.js';
 import type { ReleaseReport } from './messages.js';
-import { budgets, leaseActivities, leaseReleases, leaseWatch, registry, removal } from './proxies.js';
+import { budgets, leaseActivities, leaseWatch, registry, removal } from './proxies.js';
 
 const nobodyAcquiredMs = 300_000;
 
@@ -149,12 +149,5 @@ async function settleVanishedRun(resource: LeasedResource, holder: WorkflowHolde
 /** What cannot be released now, because somebody else holds it, is the sweep's to judge. */
 function successorOfVanishedRun(): Giver {
   const { workflowId, firstExecutionRunId: runId } = workflowInfo();
-  return {
-    author: { workflowId, runId },
-    release: (resource, holder, what) =>
-      leaseReleases(what)
-        .releaseLease(resource, holder)
-        .then(() => true)
-        .catch(() => false),
-  };
+  return giverOf({ workflowId, runId });
 }

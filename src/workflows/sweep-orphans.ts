@@ -26,7 +26,7 @@ import {
   toSweepResult,
 } from '../domain/sweep-report.js';
 import { parseOrFail, toRunFailure } from './failures.js';
-import { type Giver, giveBackSuperseded } from './give-back.js';
+import { giveBackSuperseded, giverOf } from './give-back.js';
 import { leaseReleases, leases, registry, sweepLook, sweepWork } from './proxies.js';
 
 /**
@@ -209,58 +209,53 @@ class Sweep {
   }
 
   private async giveBack({ model, entries }: Leftover): Promise<SweepEntry[]> {
-    const failures = new Set<string>();
-    const giver: Giver = {
-      author: this.author,
-      release: (resource, holder, what) =>
-        leaseReleases(what)
-          .releaseLease(resource, holder)
-          .then(() => true)
-          .catch(() => {
-            failures.add(resource.name);
-            return false;
-          }),
-    };
-    const owner = await this.underLock(model, async () => {
+    const undeletable = new Set<string>();
+    const worked = await this.underLock(model, async () => {
       const left = await sweepWork('Is it superseded still?').findLeftover(this.spec, model);
-      if (left) await giveBackSuperseded(giver, left);
+      if (left)
+        await giveBackSuperseded(
+          giverOf(this.author, (name) => undeletable.add(name)),
+          left,
+        );
+      return new Set(left?.entries.map(({ name }) => name));
     });
     return entries.map((entry) => {
-      if (owner !== null) return { ...entry, action: 'kept', reason: `${owner} works on the model` };
-      if (!failures.has(entry.name)) return { ...entry, action: 'deleted' };
-      return { ...entry, action: 'kept', reason: 'could not be deleted, the next sweep tries again' };
+      const kept = (reason: string): SweepEntry => ({ ...entry, action: 'kept', reason });
+      if ('owner' in worked) return kept(`${worked.owner} works on the model`);
+      if (!worked.result.has(entry.name)) return kept('changed since it was found');
+      if (undeletable.has(entry.name)) return kept('could not be deleted, the next sweep tries again');
+      return { ...entry, action: 'deleted' };
     });
   }
 
   private async release(entry: IdleEntry): Promise<IdleEntry> {
     const { model, version, deployment, idleHours } = entry;
-    let settled: IdleEntry = entry;
-    const owner = await this.underLock(model, async () => {
+    const kept = (reason: string): IdleEntry => ({ ...entry, action: 'kept', reason });
+    const worked = await this.underLock(model, async (): Promise<IdleEntry> => {
       const look = sweepWork(`Is ${deployment} idle still?`);
       const prepared = await look.prepareIdleRelease(this.spec, entry, this.author);
-      if ('keep' in prepared) {
-        settled = { ...entry, action: 'kept', reason: prepared.keep };
-        return;
-      }
+      if ('keep' in prepared) return kept(prepared.keep);
       const holder: ModelHolder = { kind: 'model-version', model, version };
       await leaseReleases(`Release idle ${deployment}`).releaseLease(prepared.resource, holder);
       const notes = `released: nothing asked it for ${idleHours.toFixed(1)} h`;
       const forget = registry(`Version ${version} sleeps`);
       await forget.forgetDeployment(this.author, model, version, notes);
-      settled = { ...entry, action: 'released', reason: notes };
+      return { ...entry, action: 'released', reason: notes };
     });
-    return owner === null ? settled : { ...entry, action: 'kept', reason: `${owner} works on the model` };
+    return 'owner' in worked ? kept(`${worked.owner} works on the model`) : worked.result;
   }
 
-  /** Works with the model's run lock, so that no run loses what it is working with; returns who else has it. */
-  private underLock(model: string, work: () => Promise<void>): Promise<string | null> {
+  /** Works with the model's run lock, so that no run loses what it is working with; or says who else has it. */
+  private underLock<T>(
+    model: string,
+    work: () => Promise<T>,
+  ): Promise<{ readonly result: T } | { readonly owner: string }> {
     const lock = modelLock(model);
     return CancellationScope.nonCancellable(async () => {
       const owner = await leases(`Lock model ${model}`).claimLease(lock, this.holder);
-      if (!sameHolder(owner, this.holder)) return describeHolder(owner);
+      if (!sameHolder(owner, this.holder)) return { owner: describeHolder(owner) };
       try {
-        await work();
-        return null;
+        return { result: await work() };
       } finally {
         await leaseReleases(`Unlock model ${model}`).releaseLease(lock, this.holder);
       }

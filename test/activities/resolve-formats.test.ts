@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveRunSpec } from '../../src/activities/run-spec/resolve.js';
+import { fingerprint } from '../../src/activities/training/fingerprint.js';
 import { defaultTolerances } from '../../src/domain/parity.js';
 import type { RunSpec } from '../../src/domain/run-spec.js';
 import { loadConfig } from '../../src/workers/config.js';
@@ -49,9 +50,14 @@ describe('what lies between provider and target', () => {
     const chosen = resolve({ training: local, conversion: { quantization: 'q4_k_m' } });
     expect(chosen.conversion).toEqual({
       quantization: 'q4_k_m',
+      form: 'merged',
       compare: ['f16'],
       parity: { prompts: 8, answerTokens: 64, tolerance: defaultTolerances.q4_k_m },
     });
+    const beside = resolve({ training: local, conversion: { form: 'adapter' } });
+    expect(beside.conversion).toMatchObject({ quantization: 'q8_0', form: 'adapter' });
+    const data = { sha256: '0'.repeat(64) };
+    expect(fingerprint(beside, data)).not.toBe(fingerprint(resolve({ training: local }), data));
     const asked = { compare: ['f16', 'q8_0', 'q4_0'], parity: { prompts: 2, perplexityRatio: 9 } } as const;
     const { conversion } = resolve({
       training: local,

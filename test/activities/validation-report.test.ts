@@ -90,6 +90,15 @@ describe('a validation report', () => {
     }
   });
 
+  it.each(renderings)('says as %s what the model was trained with, where that is known', (_name, render) => {
+    const report = reportOf(answers);
+    const lossCurve = { training: [[1, 2] as const, [2, 1] as const], validation: [], earlyStop: null };
+    expect(render({ ...report, lossCurve: { ...lossCurve, engine: 'mlx on metal' } })).toContain(
+      'mlx on metal',
+    );
+    expect(render({ ...report, lossCurve })).not.toContain('Trained with');
+  });
+
   it('says that it is simulated only when it is', () => {
     expect(renderReportHtml(reportOf(answers))).toContain('Simulated');
     expect(renderReportMarkdown(reportOf(answers))).toContain('Simulated');

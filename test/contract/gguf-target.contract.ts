@@ -47,7 +47,11 @@ export function describeGgufTarget(name: string, setup: () => Promise<GgufTarget
     });
 
     test.each([
-      ['an adapter', { format: 'adapter' }, /is an adapter.*Convert to q8_0 or f16/],
+      [
+        'an adapter without its base model',
+        { format: 'adapter', base: undefined },
+        /is an adapter.* names no file of that\. Convert the model again/,
+      ],
       ['a file without a hash', { sha256: 'unknown' }, /sha256: found "unknown"; allowed: .*64 hexadecimal/],
     ])('refuses %s at once', async (_what, manifest, message) => {
       const { machine, newFile } = fixture;

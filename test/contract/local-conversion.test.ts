@@ -139,3 +139,88 @@ describe('converting an adapter on this machine', () => {
     );
   });
 });
+
+describe('converting an adapter and leaving it one', () => {
+  const asAdapter = (jobName: string, modelId: string, baseModel: string) => ({
+    modelId,
+    modelName: jobName,
+    baseModel,
+    quantization: 'q8_0' as const,
+    form: 'adapter' as const,
+  });
+
+  /** An adapter of another job on the base model of `shared`. */
+  async function trainedOn(baseModel: string, jobName: string): Promise<string> {
+    const provider = machine.newProvider();
+    const job = await provider.submit(machine.request(jobName, { baseModel }));
+    return (await untilEnded(provider, job)).modelId ?? '';
+  }
+
+  it('makes the file of the base model once, for all adapters on it', async () => {
+    const first = await trained('shared');
+    const second = await trainedOn('of-shared', 'shared-too');
+    const one = await newConverter().convert(asAdapter('shared', first, 'of-shared'), ignore, never);
+    const two = await newConverter().convert(asAdapter('shared-too', second, 'of-shared'), ignore, never);
+    expect(one).toMatchObject({
+      quantization: 'q8_0',
+      uri: first.replace('manifest.json', 'gguf/q8_0-adapter.gguf'),
+      base: { fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/), metadata: { contextLength: 2048 } },
+    });
+    const { uri = '', sha256 = '', fingerprint = '' } = one.base ?? {};
+    expect(uri).toBe(`s3://${machine.store.bucket}/converted-base-models/${fingerprint}/q8_0/${sha256}.gguf`);
+    expect(two.base).toEqual(one.base);
+    expect(two.uri).not.toBe(one.uri);
+    // Two adapters and one base model.
+    expect(await conversionsOf('shared')).toBe(3);
+    expect(await leftovers()).toEqual([]);
+  });
+
+  it('stays beside a merged file of the same model', async () => {
+    const modelId = await trained('both');
+    const merged = await newConverter().convert(requestOf('both', modelId), ignore, never);
+    const adapter = await newConverter().convert(asAdapter('both', modelId, 'of-both'), ignore, never);
+    expect(merged.base).toBeUndefined();
+    expect(await newConverter().convert(requestOf('both', modelId), ignore, never)).toEqual(merged);
+    expect(await newConverter().convert(asAdapter('both', modelId, 'of-both'), ignore, never)).toEqual(
+      adapter,
+    );
+  });
+
+  it('makes a base model again whose file was lost or cut off', async () => {
+    const modelId = await trained('lost');
+    const request = asAdapter('lost', modelId, 'of-lost');
+    const { base } = await newConverter().convert(request, ignore, never);
+    await machine.store.put(base?.uri ?? '', 'cut');
+    expect((await newConverter().convert(request, ignore, never)).base).toEqual(base);
+    expect((await machine.store.head(base?.uri ?? ''))?.bytes).toBe(base?.bytes);
+  });
+
+  it('leaves nothing that looks whole when it is ended between adapter and base model', async () => {
+    const modelId = await trained('ended');
+    const ending = new AbortController();
+    const request = asAdapter('ended', modelId, 'of-ended');
+    const converting = newConverter().convert(
+      request,
+      (doing) => doing.startsWith('the base model') && ending.abort(),
+      ending.signal,
+    );
+    await expect(converting).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await leftovers()).toEqual([]);
+    const uri = modelId.replace('manifest.json', 'gguf/q8_0-adapter.gguf');
+    expect(await machine.store.head(`${uri}.json`)).toBeNull();
+    expect((await newConverter().convert(request, ignore, never)).uri).toBe(uri);
+  });
+
+  it('refuses an adapter that does not say which base model it was trained on', async () => {
+    const modelId = await trained('nameless');
+    const manifest = JSON.parse((await machine.store.getText(modelId)) ?? '');
+    const files = manifest.files.filter(({ path }: { path: string }) => !path.includes('base_model'));
+    await machine.store.put(modelId, JSON.stringify({ ...manifest, files }));
+    await expect(
+      newConverter().convert(asAdapter('nameless', modelId, 'of-nameless'), ignore, never),
+    ).rejects.toMatchObject({
+      type: 'ConversionFailed',
+      message: expect.stringMatching(/conversion\.form: found "adapter".*Allowed: "merged"/),
+    });
+  });
+});

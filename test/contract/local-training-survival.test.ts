@@ -64,7 +64,7 @@ describe.concurrent('a job on this machine', () => {
     const { provider, job } = await submitted('reporting');
     const { progress, rawStatus, trainingLoss, startedAt } = await provider.describe(job);
     expect(progress).toMatch(
-      /^step \d+ of 48, epoch [\d.]+ of 12, loss [\d.]+, 310 tokens\/s, \d s left [▁-█]+$/,
+      /^step \d+ of 48, epoch [\d.]+ of 12, loss [\d.]+, 310 tokens\/s, \d s left, sleep on none [▁-█]+$/,
     );
     expect(rawStatus).toBe('Training');
     expect(trainingLoss).toBeGreaterThan(0);
@@ -182,7 +182,10 @@ describe.concurrent('the artifact of a job', () => {
     expect(last.validationLoss).toBe(0.5);
     const manifest = JSON.parse((await store.getText(last.modelId ?? '')) ?? '') as AdapterManifest;
     expect(manifest).toMatchObject({ baseModel: 'quick', hyperparameters: { rank: '8' }, steps: 8 });
-    const paths = ['adapter/adapter_config.json', 'adapter/adapter_model.safetensors', 'events.jsonl'];
+    expect(manifest).toMatchObject({ engine: 'sleep', device: 'none' });
+    expect(last.lossCurve?.engine).toBe('sleep on none');
+    const adapter = ['adapter_config.json', 'adapter_model.safetensors', 'base_model.json'];
+    const paths = [...adapter.map((name) => `adapter/${name}`), 'events.jsonl'];
     expect(manifest.files.map(({ path }) => path)).toEqual(paths);
     for (const { path, bytes, sha256 } of manifest.files) {
       const body = (await store.getText(`${folder}${path}`)) ?? '';

@@ -133,6 +133,17 @@ describe.each(['Ollama', 'OpenAI-compatible'] as const)('a client of a server: %
     expect(JSON.stringify(server.requests.at(-1)?.body)).not.toMatch(/schema|format/);
   });
 
+  it('keeps no connection that the server could end under a question', async () => {
+    const { path, whole } = cases[name];
+    const connections: (string | undefined)[] = [];
+    server.answer(path, (response, request) => {
+      connections.push(request.headers.connection);
+      stream(whole)(response);
+    });
+    await ask();
+    expect(connections).toEqual(['close']);
+  });
+
   it('takes an answer that was torn for none, to be asked again', async () => {
     const { path, whole } = cases[name];
     for (const isTorn of [true, false]) {
@@ -225,7 +236,10 @@ describe('Ollama', () => {
       stopReason: 'repetition',
       outputTokens: 32,
     });
-    server.answer('/api/generate', stream([again.repeat(20)]));
+    const blank = '{"response":" ","done":false}\n';
+    server.answer('/api/generate', stream([blank.repeat(30)]));
+    expect(await ask()).toMatchObject({ text: ' '.repeat(30), stopReason: 'repetition' });
+    server.answer('/api/generate', stream([again.repeat(30)]));
     await expect(ask()).rejects.toThrow('broke off its answer without a word');
   });
 

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { schemaFiles } from '../../scripts/write-schemas.js';
+import { hyperparameterRanges } from '../../src/activities/training/local/settings.js';
 import { failureTypes } from '../../src/domain/failures.js';
 import { outcomes } from '../../src/domain/run-state.js';
 import { sweepSpecSchema } from '../../src/domain/sweep.js';
@@ -74,12 +75,22 @@ describe('the schemas', () => {
 });
 
 describe('the reference tables are complete', () => {
+  it('docs/train-on-your-own-machine.md has every hyperparameter, and no other', () => {
+    const page = readDocument('docs/train-on-your-own-machine.md');
+    const names = ['## Hyperparameters', '## How the losses go, and when to stop'].flatMap((heading) =>
+      firstCells(page, heading),
+    );
+    const documented = names.filter((name) => /^[a-z]/.test(name));
+    expect(documented.sort()).toEqual(Object.keys(hyperparameterRanges).sort());
+  });
+
   it('docs/run-spec.md has every field of a run spec, and no other', () => {
     const fields = new Set(leafPaths(readSchema('run-spec')));
     const documented = firstCells(runSpecPage, '## Fields').filter((name) => /^[a-z]/.test(name));
     const tables = [
       '### Hyperparameters on Bedrock (Nova)',
       '### `training.settings` on Bedrock',
+      '### `training.settings` on `local`',
       '### `deployment.settings`',
     ];
     const names = new Set(tables.flatMap((heading) => firstCells(runSpecPage, heading)));

@@ -70,6 +70,7 @@ it('trains real weights, converts, compares, serves, validates and promotes them
     const row = parity?.find((each) => each.runtime === runtime);
     expect(row, runtime).toMatchObject({ samePrompts: row?.prompts, findings: [] });
   }
+  expect(lossCurve?.engine).toMatch(/^(torch|mlx) on (cpu|cuda|metal)$/);
   expect(lossCurve?.training).toHaveLength(10);
   expect(lossCurve?.validation.at(-1)?.[0]).toBe(10);
 

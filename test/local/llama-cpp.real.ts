@@ -9,6 +9,7 @@ import { homeAt } from '../../src/client/stack/home.js';
 import { describeDeploymentTarget } from '../contract/deployment-target.contract.js';
 import { describeInferenceClient } from '../contract/inference-client.contract.js';
 import { convertToGguf, makeTinyModel, python, realBaseModel, requireSetup } from './programs.js';
+import { createAdapterKit, expectOwnAnswers, guestQuestion, unreadable } from './support/adapters.js';
 import { colourSchema, colours, recipeSchemas } from './support/answer-schemas.js';
 import { type LlamaCppMachine, startLlamaCppMachine } from './support/llama-cpp-machine.js';
 
@@ -164,5 +165,39 @@ describe('node-llama-cpp', () => {
     const hot = { ...question, maxTokens: 30, temperature: 1 };
     const answers = await Promise.all([1, 2, 3].map(() => client.ask(hot)));
     expect(new Set(answers.map((answer) => answer.text)).size).toBeGreaterThan(1);
+  });
+});
+
+describe('adapters in node-llama-cpp', () => {
+  it('answers each by its own, on one file of the base model, and the base model by none', async () => {
+    const kit = await createAdapterKit(folder, machine, 7);
+    const deploymentIds: string[] = [];
+    for (const name of ['own-1', 'own-2']) {
+      const { deploymentId } = await machine.deploy(name, await kit.store(name, await kit.newAdapter()));
+      deploymentIds.push(deploymentId);
+    }
+    const base = await machine.store.read(kit.base.uri);
+    const bytes = base ? Buffer.concat(await base.toArray()) : Buffer.alloc(0);
+    const plain = await machine.deploy('plain', await machine.storeModel('plain', bytes));
+    const client = machine.newClient();
+    await expectOwnAnswers(
+      async (modelId) => (await client.ask({ ...guestQuestion, modelId })).text,
+      [...deploymentIds, plain.deploymentId],
+    );
+    await machine.newTarget().delete('plain');
+    const files = await machine.modelFiles();
+    expect(files.filter((name) => name === `${kit.base.sha256}.gguf`)).toHaveLength(1);
+    await machine.newTarget().delete('own-1');
+    expect(await machine.modelFiles()).toContain(`${kit.base.sha256}.gguf`);
+    await machine.newTarget().delete('own-2');
+    expect(await machine.modelFiles()).not.toContain(`${kit.base.sha256}.gguf`);
+  });
+
+  it('says so where an adapter does not fit its base model', async () => {
+    const kit = await createAdapterKit(folder, machine, 8);
+    const file = unreadable(await kit.newAdapter());
+    const { deploymentId } = await machine.deploy('unfit', await kit.store('unfit', file));
+    await expect(machine.newClient().ask({ ...guestQuestion, modelId: deploymentId })).rejects.toThrow();
+    await machine.newTarget().delete('unfit');
   });
 });

@@ -4,13 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRecordsInStore } from '../../src/activities/deployment/gguf/records.js';
-import { createOllamaHost, tagOf } from '../../src/activities/deployment/ollama/host.js';
-import type { OllamaSettings } from '../../src/activities/deployment/ollama/settings.js';
-import { createOllamaTarget } from '../../src/activities/deployment/ollama/target.js';
+import { tagOf } from '../../src/activities/deployment/ollama/host.js';
 import type { ModelQuestion } from '../../src/activities/inference/client.js';
 import { createOllamaApi } from '../../src/activities/inference/ollama/api.js';
-import { createOllamaInferenceClient } from '../../src/activities/inference/ollama/client.js';
 import { createRegistry } from '../../src/activities/registry/postgres-registry.js';
 import type { DeploymentReference } from '../../src/domain/deployment.js';
 import { describeDeploymentTarget } from '../contract/deployment-target.contract.js';
@@ -20,8 +16,9 @@ import { createTestDatabase } from '../support/postgres.js';
 import { startTestServers } from '../support/servers.js';
 import { convertToGguf, makeTinyModel, python, realBaseModel, requireSetup } from './programs.js';
 import { colourSchema, colours, recipeSchemas } from './support/answer-schemas.js';
-import { createGgufMachine, type GgufMachine, startGgufHome } from './support/gguf-machine.js';
+import { type GgufMachine, startGgufHome } from './support/gguf-machine.js';
 import { type RunningOllama, startOllama } from './support/programs-of-servers.js';
+import { createOllamaMachine } from './support/server-machines.js';
 
 const settings = { contextTokens: 2048, keepAliveMinutes: 60, threads: 1 };
 
@@ -35,7 +32,7 @@ beforeAll(async () => {
   requireSetup();
   folder = mkdtempSync(join(tmpdir(), 'anneal ollama '));
   ollama = await startOllama(folder);
-  machine = await startMachine(ollama.url);
+  machine = createOllamaMachine(await startGgufHome(), settings, ollama.url);
   modelIds = [];
   for (const name of ['first', 'second']) modelIds.push(await machine.storeModel(name, await newFile()));
 });
@@ -50,24 +47,6 @@ afterAll(async () => {
 async function newFile(): Promise<Buffer> {
   seed += 1;
   return convertToGguf(folder, makeTinyModel(join(folder, `tiny-${seed}`), seed), 'q8_0');
-}
-
-async function startMachine(url: string): Promise<GgufMachine> {
-  const base = await startGgufHome();
-  const objects = base.store;
-  const newParts = () => {
-    const records = createRecordsInStore<OllamaSettings>(objects, 'ollama');
-    const api = createOllamaApi(url);
-    return { objects, records, api, host: createOllamaHost({ objects, records, api }) };
-  };
-  return createGgufMachine(base, {
-    name: 'ollama',
-    settings,
-    newTarget: () => createOllamaTarget(newParts()),
-    newClient: () => createOllamaInferenceClient(newParts()),
-    newRecords: () => createRecordsInStore(objects, 'ollama'),
-    readyWithinMs: 120_000,
-  });
 }
 
 async function tagOfDeployment({ name }: DeploymentReference): Promise<string> {

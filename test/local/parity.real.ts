@@ -13,7 +13,16 @@ import type { Artifact, Quantization } from '../../src/domain/artifact.js';
 import { defaultTolerances, fileRow, type ParityRow } from '../../src/domain/parity.js';
 import { newObjectStore } from '../support/bedrock-training.js';
 import { startTestSandbox } from '../support/sandbox.js';
-import { hyperparameters, makeTinyModel, python, requireSetup, run, writeConversations } from './programs.js';
+import {
+  convertToGguf,
+  hyperparameters,
+  makeTinyAdapter,
+  makeTinyModel,
+  python,
+  requireSetup,
+  run,
+  writeConversations,
+} from './programs.js';
 
 let folder: string;
 let home: string;
@@ -95,7 +104,19 @@ async function converted(
 }
 
 /** Stores a file as if the converter had written it just so. */
-async function measure(bytes: Buffer, compare: readonly Quantization[] = []): Promise<ParityMeasurements> {
+async function measure(
+  bytes: Buffer,
+  compare: readonly Quantization[] = [],
+  baseBytes: Buffer | null = null,
+): Promise<ParityMeasurements> {
+  const base = baseBytes && {
+    uri: `s3://${store.bucket}/base-models/tiny/q8_0/tiny.gguf`,
+    sha256: sha256(baseBytes),
+    bytes: baseBytes.length,
+    fingerprint: '',
+    metadata: {},
+  };
+  if (base) await store.put(base.uri, baseBytes);
   const artifact: Artifact = {
     format: 'gguf',
     quantization: 'q8_0',
@@ -104,6 +125,7 @@ async function measure(bytes: Buffer, compare: readonly Quantization[] = []): Pr
     bytes: bytes.length,
     baseModel: 'tiny',
     metadata: {},
+    ...(base && { base }),
   };
   await store.put(artifact.uri, bytes);
   return meter.measure(
@@ -127,8 +149,8 @@ function rowsOf({ reference, files }: ParityMeasurements): ParityRow[] {
   );
 }
 
-async function findingsOf(bytes: Buffer): Promise<string> {
-  const [row] = rowsOf(await measure(bytes));
+async function findingsOf(bytes: Buffer, base: Buffer | null = null): Promise<string> {
+  const [row] = rowsOf(await measure(bytes, [], base));
   return row?.findings.join('\n') ?? '';
 }
 
@@ -202,5 +224,42 @@ describe('parity of a converted file with the trained model', () => {
       /Remedy: name the base model that the adapter was trained on, and convert again/,
     );
     expect(findings).not.toMatch(/chatTemplate|eosToken|contextLength|prompt Ada/);
+  });
+});
+
+describe('parity of an adapter on the file of its base model with the trained model', () => {
+  let right: { adapter: Buffer; base: Buffer };
+
+  beforeAll(async () => {
+    const tiny = join(home, 'local/base-models/tiny');
+    right = {
+      adapter: await convertToGguf(folder, tiny, 'adapter', join(folder, 'job/adapter')),
+      base: await convertToGguf(folder, tiny, 'q8_0'),
+    };
+  });
+
+  it('finds nothing in the right two', async () => {
+    const { files, reference } = await measure(right.adapter, [], right.base);
+    expect(await findingsOf(right.adapter, right.base)).toBe('');
+    expect(files[0]?.answers.map(({ text }) => text)).toEqual(reference.answers.map(({ text }) => text));
+  });
+
+  const elsewhere =
+    /chooses [\d.]+ % of the trained model's answer tokens; at least 85 % is required.*another adapter/;
+
+  it('another adapter', async () => {
+    const tiny = join(home, 'local/base-models/tiny');
+    const other = makeTinyAdapter(join(folder, 'other-adapter'), tiny, 9);
+    const findings = await findingsOf(await convertToGguf(folder, tiny, 'adapter', other), right.base);
+    expect(findings).toMatch(elsewhere);
+  });
+
+  it('another base model under it', async () => {
+    const other = makeTinyModel(join(folder, 'other-base'), 3);
+    expect(await findingsOf(right.adapter, await convertToGguf(folder, other, 'q8_0'))).toMatch(elsewhere);
+  });
+
+  it('an adapter that is not there at all', async () => {
+    expect(await findingsOf(right.base)).toMatch(elsewhere);
   });
 });

@@ -31,6 +31,15 @@ export function requireSetup(): void {
   }
 }
 
+/** What set-up installs for other machines than this one may be. */
+export function requireModule(name: string): void {
+  const { status } = spawnSync(python, ['-c', `import ${name}`]);
+  if (status === 0) return;
+  throw new Error(
+    `${python} has no ${name}. Remedy: docs/train-on-your-own-machine.md, "Try the other engines".`,
+  );
+}
+
 /** A model that trains in a fraction of a second a step. */
 export function makeTinyModel(folder: string, seed: number): string {
   const script = join(repositoryRoot, 'test/local/make_tiny_model.py');
@@ -41,14 +50,29 @@ export function makeTinyModel(folder: string, seed: number): string {
   return folder;
 }
 
-/** A model's folder as one GGUF file. */
-export async function convertToGguf(folder: string, modelFolder: string, format: string): Promise<Buffer> {
-  const name = basename(modelFolder);
+/** An adapter with random weights on a model; it changes every answer. */
+export function makeTinyAdapter(folder: string, baseModel: string, seed: number): string {
+  const script = join(repositoryRoot, 'test/local/make_tiny_adapter.py');
+  const { status, stderr } = spawnSync(python, [script, baseModel, folder, String(seed)], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return folder;
+}
+
+/** A model's folder as one GGUF file, or the adapter on it that is named. */
+export async function convertToGguf(
+  folder: string,
+  modelFolder: string,
+  format: string,
+  adapter: string | null = null,
+): Promise<Buffer> {
+  const name = basename(adapter ?? modelFolder);
   const path = join(folder, `${name}-${format}.gguf`);
   const ended = await run('convert', {
     directory: join(folder, `conversion-${name}-${format}`),
     baseModel: modelFolder,
-    adapter: null,
+    adapter,
     outputs: [{ format, path }],
     name,
     threads: 1,
@@ -79,8 +103,9 @@ export interface TrainRequest extends ProgramRequest {
   readonly baseModel: string;
   readonly trainingFile: string;
   readonly validationFile: string | null;
-  readonly hyperparameters: Record<string, number | null>;
+  readonly hyperparameters: Record<string, number | string | boolean | null>;
   readonly threads: number;
+  readonly engine?: string;
 }
 
 export const hyperparameters = {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requireSpace } from '../../src/client/local/disk-space.js';
+import { findAccelerator } from '../../src/client/local/engine-packages.js';
 import { findPython, isRecent } from '../../src/client/local/find-python.js';
 import { pipProblem } from '../../src/client/local/pip-problem.js';
 import { progressOf } from '../../src/client/local/python-tools.js';
@@ -122,6 +123,24 @@ describe('set-up checks', () => {
     expect((await findPython()).version).toMatch(/^3\.\d+\.\d+/);
   });
 
+  it.runIf(process.platform === 'linux')('an NVIDIA GPU by what its driver says', async () => {
+    const path = process.env.PATH;
+    const driverSays = (line: string, exitCode: number) => {
+      writeFileSync(join(folder, 'nvidia-smi'), `#!/bin/sh\necho '${line}'\nexit ${exitCode}\n`, {
+        mode: 0o755,
+      });
+      process.env.PATH = `${folder}:${path}`;
+      return findAccelerator();
+    };
+    try {
+      expect(await driverSays('GPU 0: NVIDIA A10G (UUID: GPU-1)', 0)).toBe('nvidia');
+      expect(await driverSays('No devices were found', 0)).toBeNull();
+      expect(await driverSays('NVIDIA-SMI has failed', 9)).toBeNull();
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+
   it('the hash of the quantiser', () => {
     const archive = join(folder, 'package.tgz');
     writeFileSync(archive, 'abc');
@@ -133,7 +152,14 @@ describe('set-up checks', () => {
   });
 
   it('every package is pinned with hashes', () => {
-    for (const name of ['requirements.txt', 'requirements-base-model.txt']) {
+    const names = readdirSync(join(repositoryRoot, 'training')).filter((name) => name.endsWith('.txt'));
+    expect(names).toEqual([
+      'requirements-base-model.txt',
+      'requirements-bitsandbytes.txt',
+      'requirements-mlx.txt',
+      'requirements.txt',
+    ]);
+    for (const name of names) {
       const text = readFileSync(join(repositoryRoot, 'training', name), 'utf8').replaceAll('\\\n', ' ');
       const packages = text.split('\n').filter((line) => /^[a-z]/.test(line));
       expect(packages.length).toBeGreaterThan(0);

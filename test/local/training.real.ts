@@ -52,6 +52,13 @@ function request(job: string, changes: Partial<TrainRequest> = {}): TrainRequest
   };
 }
 
+/** A safetensors file begins with the length of its header, in eight bytes. */
+function tensorNames(path: string): string[] {
+  const file = readFileSync(path);
+  const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString()) as object;
+  return Object.keys(header).filter((name) => name !== '__metadata__');
+}
+
 function sha256(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
@@ -212,6 +219,46 @@ describe('training', () => {
       message: expect.stringContaining(`is cut off: ${size - 1} bytes found, ${size} expected. Remedy: `),
     });
     expect(readdirSync(job.directory).sort()).toEqual(['events.jsonl', 'lock', 'train.json']);
+  });
+
+  it('learns the same from a batch in parts, where each part has as many answers', async () => {
+    const plain = { ...hyperparameters, dropout: 0, maximumSteps: 3 };
+    const inParts = { ...plain, batchSize: 1, gradientAccumulationSteps: 4 };
+    const whole = await run('train', request('whole', { hyperparameters: plain, validationFile: null }));
+    const parts = await run('train', request('parts', { hyperparameters: inParts, validationFile: null }));
+    const losses = (events: typeof whole.events) => events.flatMap(({ trainingLoss }) => trainingLoss ?? []);
+    expect(losses(whole.events)).toHaveLength(3);
+    expect(losses(parts.events)).toHaveLength(3);
+    for (const [index, loss] of losses(whole.events).entries())
+      expect(losses(parts.events)[index]).toBeCloseTo(loss, 3);
+  });
+
+  it('ends with the very same adapter where activations are computed twice to save memory', async () => {
+    const saving = { ...hyperparameters, gradientCheckpointing: true };
+    const { events } = await run('train', request('saving', { hyperparameters: saving }));
+    expect(events.at(-1)?.adapterSha256).toBe(undisturbed.events.at(-1)?.adapterSha256);
+  });
+
+  it('trains the layers that are named alone, and refuses a name that the model has not', async () => {
+    const some = { ...hyperparameters, maximumSteps: 2, targetModules: 'q_proj,v_proj' };
+    const { events, errors } = await run('train', request('some', { hyperparameters: some }));
+    expect(events.at(-1), errors).toMatchObject({ status: 'completed' });
+    const names = tensorNames(join(folder, 'some/adapter/adapter_model.safetensors'));
+    expect(names).toHaveLength(8);
+    expect(names.filter((name) => !/\.(q_proj|v_proj)\.lora_[AB]\.weight$/.test(name))).toEqual([]);
+
+    const wrong = { ...hyperparameters, targetModules: 'q_proj,vproj' };
+    const refused = await run('train', request('no-such-layer', { hyperparameters: wrong }));
+    expect(refused.events.at(-1)?.message).toMatch(
+      /targetModules names "vproj", which this base model has not\. Allowed: .*v_proj.* Remedy: /,
+    );
+  });
+
+  it('says what it trains with, and which engine this machine has not', async () => {
+    expect(undisturbed.events[0]).toMatchObject({ device: expect.any(String), engine: 'torch' });
+    const { events } = await run('train', request('other-engine', { engine: 'jax' }));
+    expect(events.map(({ event }) => event)).toEqual(['end']);
+    expect(events[0]?.message).toMatch(/engine is "jax"\. Allowed: auto, torch, mlx\. Remedy: /);
   });
 
   it('says which hyperparameter is wrong', async () => {

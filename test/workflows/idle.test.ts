@@ -44,10 +44,12 @@ const throughputs = async () =>
     (resource) => resource.kind === 'provisionedThroughput' && resource.name.startsWith(`${model}-`),
   );
 
+const sweepId = () => `sweep-orphans/${model}`;
+
 /** Half an hour: half a second of the local cloud, but half an hour since somebody asked. */
 async function sweep(spec: object = {}): Promise<{ result: SweepResult; line: IdleEntry | undefined }> {
   const input = { graceMinutes: 0, idleHours: 0.5, ...spec };
-  const result = await service.execute<SweepResult>('sweepOrphans', input, 'sweep-orphans');
+  const result = await service.execute<SweepResult>('sweepOrphans', input, sweepId());
   return { result, line: result.idle.find((entry) => entry.model === model) };
 }
 
@@ -135,7 +137,7 @@ describe('an hourly deployment that nothing asks', () => {
     expect(await throughputs()).toEqual([]);
     expect(await champion()).toMatchObject({ version: 1, status: 'champion', deployment: null });
     const last = (await service.dependencies.registry.history(model)).at(-1);
-    expect(last).toMatchObject({ action: 'undeploy', version: 1, deployedBy: 'sweep-orphans' });
+    expect(last).toMatchObject({ action: 'undeploy', version: 1, deployedBy: sweepId() });
     expect(last?.notes).toMatch(/nothing asked it for/);
     await expectInvariants(service, model);
 

@@ -33,7 +33,7 @@ beforeEach(() => {
 
 /** No grace unless given: in the local cloud an hour is a second. */
 const sweep = (spec: object = {}) =>
-  service.execute<SweepResult>('sweepOrphans', { graceMinutes: 0, ...spec }, 'sweep-orphans');
+  service.execute<SweepResult>('sweepOrphans', { graceMinutes: 0, ...spec });
 
 const liveOf = async (name: string) =>
   (await service.live())
@@ -357,5 +357,37 @@ describe('files', () => {
     expect(await objects.getText(reportUri ?? '')).not.toBeNull();
     expect((await objects.list(`s3://${bucket}/models/${kept}/jobs/`)).length).toBeGreaterThan(0);
     await expectInvariants(service, kept);
+  });
+
+  it('a converted base model goes once no version is served on it, and an uploaded one stays', async () => {
+    const { objects, bucket, registry } = service.dependencies;
+    const put = async (fingerprint: string) => {
+      const prefix = `s3://${bucket}/converted-base-models/${model}-${fingerprint}/q8_0`;
+      await objects.put(`${prefix}.json`, '{}');
+      await objects.put(`${prefix}/1.gguf`, 'weights');
+      return `${prefix}/1.gguf`;
+    };
+    const own = `s3://${bucket}/base-models/mistral-7b-instruct/config.json`;
+    await objects.put(own, '{}');
+    const needed = await put('needed');
+    const superfluous = await put('superfluous');
+    const { version } = await versionOf(kept);
+    const file = { sha256: '1'.repeat(64), bytes: 7, metadata: {} };
+    await registry.recordArtifact({ workflowId: `convert/${kept}`, runId: randomUUID() }, kept, version, {
+      format: 'gguf',
+      quantization: 'q8_0',
+      uri: `s3://${bucket}/models/${kept}/adapter.gguf`,
+      baseModel: 'tiny',
+      ...file,
+      base: { uri: needed, fingerprint: '', ...file },
+    });
+    expect((await sweep()).orphans).toEqual([]);
+    expect((await sweep({ delete: true, datasetDays: 0 })).orphans).toMatchObject([
+      { kind: 'base-model', model: null, action: 'deleted' },
+    ]);
+    expect(await objects.head(own), 'what somebody uploaded to train on').not.toBeNull();
+    expect(await objects.head(needed)).not.toBeNull();
+    expect(await objects.list(`s3://${bucket}/converted-base-models/${model}-superfluous/`)).toEqual([]);
+    expect(await objects.head(superfluous)).toBeNull();
   });
 });

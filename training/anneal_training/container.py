@@ -94,7 +94,7 @@ def _keep_results(directory: Path) -> None:
 
 
 def _hyperparameters() -> dict:
-    """SageMaker carries every value as text; the trainer takes numbers, and null where there is no limit."""
+    """SageMaker carries every value as text, also numbers; the trainer checks them, and takes null for no limit."""
     path = ROOT / "input/config/hyperparameters.json"
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def _hyperparameters() -> dict:
         try:
             values[name] = json.loads(text)
         except ValueError:
-            raise Problem(f"hyperparameters.{name} is {json.dumps(text)}. Allowed: a number.") from None
+            values[name] = text
     return values
 
 

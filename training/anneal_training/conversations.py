@@ -15,6 +15,16 @@ class Example:
     labels: list[int]
     """As long as `tokens`: the token itself where the assistant speaks, `IGNORED_LABEL` elsewhere."""
 
+    @property
+    def answer_tokens(self) -> int:
+        """How many tokens the loss is taken on; nothing foretells the first."""
+        return sum(label != IGNORED_LABEL for label in self.labels[1:])
+
+
+def micro_batches(batch: list[Example], size: int) -> list[list[Example]]:
+    """What goes through the model at once; their gradients add up to those of the batch."""
+    return [batch[start : start + size] for start in range(0, len(batch), size)]
+
 
 def read_examples(path: str, tokenizer, maximum_length: int) -> list[Example]:
     """Reads a file of `bedrock-conversation-2024` lines. Throws `Problem` for the first line that cannot be used."""

@@ -9,11 +9,14 @@ from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, get_cosine_schedule_with_warmup
 
-from .conversations import IGNORED_LABEL, Example
+from .conversations import IGNORED_LABEL, Example, micro_batches
+from .hyperparameters import ALL_LINEAR, choose_target_modules
 
 
 class TorchEngine:
     """One model in training. Another engine has the same methods and writes the same adapter folder."""
+
+    name = "torch"
 
     def __init__(self, base_model: Path, hyperparameters: dict, steps: int):
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -22,15 +25,23 @@ class TorchEngine:
         # The frozen weights in half the size where the device computes with them at full speed.
         is_half = self.device == "cuda" and torch.cuda.is_bf16_supported()
         dtype = torch.bfloat16 if is_half else torch.float32
-        model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype).to(self.device)
+        quantized = _quantization(hyperparameters, dtype)
+        model = AutoModelForCausalLM.from_pretrained(base_model, dtype=dtype, **quantized).to(self.device)
         model.config.use_cache = False
+        for module in model.modules():
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                # Else bitsandbytes rearranges the weights at the first evaluation, and no gradient passes them any more.
+                module.support_avx512bf16_for_cpu = False
+        if hyperparameters["gradientCheckpointing"]:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         lora = LoraConfig(
             task_type="CAUSAL_LM",
             r=hyperparameters["rank"],
             lora_alpha=hyperparameters["alpha"],
             lora_dropout=hyperparameters["dropout"],
-            target_modules="all-linear",
+            target_modules=_target_modules(model, hyperparameters),
         )
+        self._micro_batch = hyperparameters["batchSize"]
         self._model = get_peft_model(model, lora)
         # The name, not the path: the adapter is the same wherever it was trained.
         self._model.peft_config["default"].base_model_name_or_path = base_model.name
@@ -42,14 +53,17 @@ class TorchEngine:
         """Learns one batch; returns the mean loss of a token, and the learning rate it was learned with."""
         self._model.train()
         learning_rate = self._schedule.get_last_lr()[0]
-        total, count = self._loss(batch)
-        loss = total / max(count, 1)
-        loss.backward()
+        count = max(sum(example.answer_tokens for example in batch), 1)
+        loss = 0.0
+        for part in micro_batches(batch, self._micro_batch):
+            share = self._loss(part)[0] / count
+            share.backward()
+            loss += share.item()
         torch.nn.utils.clip_grad_norm_(self._trained, 1.0)
         self._optimizer.step()
         self._schedule.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return loss.item(), learning_rate
+        return loss, learning_rate
 
     @torch.no_grad()
     def summed_loss(self, batch: list[Example]) -> tuple[float, int]:
@@ -70,9 +84,11 @@ class TorchEngine:
         tokens = padded([example.tokens for example in batch], 0)
         labels = padded([example.labels for example in batch], IGNORED_LABEL)[:, 1:]
         mask = padded([[1] * len(example.tokens) for example in batch], 0)
-        logits = self._model(input_ids=tokens, attention_mask=mask).logits[:, :-1]
-        # Only where there is a label: with a large vocabulary the rest would take most of the memory.
+        # Only from the first label on: with a large vocabulary the rest would take time and most of the memory.
         is_labelled = labels != IGNORED_LABEL
+        kept = int(is_labelled.any(dim=0).flip(0).nonzero().max()) + 1 if is_labelled.any() else 1
+        logits = self._model(input_ids=tokens, attention_mask=mask, logits_to_keep=kept + 1).logits[:, :-1]
+        labels, is_labelled = labels[:, -kept:], is_labelled[:, -kept:]
         total = cross_entropy(logits[is_labelled].float(), labels[is_labelled], reduction="sum")
         return total, int(is_labelled.sum())
 
@@ -113,3 +129,27 @@ class TorchEngine:
         config.inference_mode = True
         config.save_pretrained(folder)
         config.inference_mode = was_inference
+
+
+def _quantization(hyperparameters: dict, dtype: torch.dtype) -> dict:
+    """For QLoRA: the frozen weights in 4 bit, the scales of their blocks in 8; computed with as `dtype`."""
+    if hyperparameters["baseModelQuantization"] == "none":
+        return {}
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=hyperparameters["baseModelQuantization"],
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config}
+
+
+def _target_modules(model, hyperparameters: dict) -> str | list[str]:
+    if hyperparameters["targetModules"] == ALL_LINEAR:
+        return ALL_LINEAR
+    head = model.get_output_embeddings()
+    named = model.named_modules()
+    linear = [path for path, module in named if isinstance(module, torch.nn.Linear) and module is not head]
+    return choose_target_modules(hyperparameters, linear)

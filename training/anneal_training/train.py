@@ -15,40 +15,12 @@ from pathlib import Path
 
 from .conversations import read_examples
 from .early_stop import EarlyStop
+from .engines import choose_engine, load_engine
 from .files import publish, remove, sha256_of_file
+from .hyperparameters import check_hyperparameters
 from .limits import limit_threads
 from .model_folder import open_model_folder
 from .program import EventLog, Problem, run
-
-ABOVE_0 = ("a number above 0", (int, float), lambda value: value > 0)
-COUNT = ("a whole number above 0", int, lambda value: value > 0)
-OPTIONAL_COUNT = ("a whole number above 0, or null", (int, type(None)), lambda value: value is None or value > 0)
-HYPERPARAMETERS = {
-    "epochCount": ABOVE_0,
-    "learningRate": ABOVE_0,
-    "batchSize": COUNT,
-    "rank": COUNT,
-    "alpha": ABOVE_0,
-    "dropout": ("a number from 0 to below 1", (int, float), lambda value: 0 <= value < 1),
-    "maximumSequenceLength": COUNT,
-    "maximumSteps": OPTIONAL_COUNT,
-    "checkpointSteps": COUNT,
-    "evaluationSteps": OPTIONAL_COUNT,
-    "plateauEvaluations": OPTIONAL_COUNT,
-    "plateauImprovement": (
-        "a number of 0 or more, or null",
-        (int, float, type(None)),
-        lambda value: value is None or value >= 0,
-    ),
-    "spikeFactor": (
-        "a number above 1, or null",
-        (int, float, type(None)),
-        lambda value: value is None or value > 1,
-    ),
-    "seed": ("a whole number of 0 or more", int, lambda value: value >= 0),
-}
-"""By name: what is allowed in words, as a type, and as a test."""
-MAY_BE_LEFT_OUT = dict.fromkeys(("evaluationSteps", "plateauEvaluations", "plateauImprovement", "spikeFactor"))
 
 
 def main() -> None:
@@ -57,7 +29,7 @@ def main() -> None:
 
 def train(request: dict, events: EventLog) -> dict:
     stop = StopRequest()
-    hyperparameters = _check_hyperparameters(request["hyperparameters"])
+    hyperparameters = check_hyperparameters(request["hyperparameters"])
     limit_threads(request["threads"])
     # Only now: these read the limits, and loading them takes seconds.
     from transformers import AutoTokenizer
@@ -66,6 +38,7 @@ def train(request: dict, events: EventLog) -> dict:
 
     directory = Path(request["directory"])
     base_model = open_model_folder(request["baseModel"])
+    engine_name = choose_engine(request.get("engine") or "auto", base_model.path, hyperparameters)
     tokenizer = AutoTokenizer.from_pretrained(base_model.path)
     length = hyperparameters["maximumSequenceLength"]
     examples = read_examples(request["trainingFile"], tokenizer, length)
@@ -81,14 +54,14 @@ def train(request: dict, events: EventLog) -> dict:
     fingerprint = _fingerprint(base_fingerprint, request)
     remove(directory / "adapter.partial")
 
-    engine = _choose_engine()(base_model.path, hyperparameters, steps)
-    checkpoint = load_checkpoint(directory / "checkpoints", fingerprint)
+    checkpoint = load_checkpoint(directory / "checkpoints", fingerprint, engine_name)
+    engine = load_engine(engine_name)(base_model.path, hyperparameters, steps)
     done = 0
     if checkpoint:
         done, state = checkpoint
         engine.restore(state["engine"])
         watch.restore(state["watch"])
-    events.write("start", steps=steps, resumedFromStep=done, device=engine.device)
+    events.write("start", steps=steps, resumedFromStep=done, device=engine.device, engine=engine.name)
     course = Course(engine, events, directory / "checkpoints", fingerprint, hyperparameters, steps, watch)
     if not course.follow(examples, validation or [], done, stop):
         return {"status": "stopped"}
@@ -132,7 +105,7 @@ class Course:
 
     def follow(self, examples: list, validation: list, done: int, stop: StopRequest) -> bool:
         """Returns whether the end was reached. What was cut off by a stop is done again when it goes on."""
-        size = self._hyperparameters["batchSize"]
+        size = _records_a_step(self._hyperparameters)
         per_epoch = -(-len(examples) // size)
         if done and not self._validate(validation, done, per_epoch, stop):
             return False
@@ -210,7 +183,7 @@ class Course:
         if step == 0 or step == self._saved:
             return
         state = {"engine": self._engine.state(), "watch": self._watch.state()}
-        save_checkpoint(self._checkpoints, step, self._fingerprint, state)
+        save_checkpoint(self._checkpoints, step, self._fingerprint, self._engine.name, state)
         self._saved = step
         self._events.write("checkpoint", step=step)
 
@@ -230,8 +203,12 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
     return order
 
 
+def _records_a_step(hyperparameters: dict) -> int:
+    return hyperparameters["batchSize"] * hyperparameters["gradientAccumulationSteps"]
+
+
 def _step_count(records: int, hyperparameters: dict) -> int:
-    per_epoch = -(-records // hyperparameters["batchSize"])
+    per_epoch = -(-records // _records_a_step(hyperparameters))
     steps = max(1, round(per_epoch * hyperparameters["epochCount"]))
     return min(steps, hyperparameters["maximumSteps"] or steps)
 
@@ -251,32 +228,12 @@ def _publish_adapter(engine, directory: Path, base_fingerprint: str) -> str:
     return sha256_of_file(final / "adapter_model.safetensors")
 
 
-def _check_hyperparameters(given: dict) -> dict:
-    hyperparameters = {**MAY_BE_LEFT_OUT, **given}
-    for name, (allowed, kind, is_allowed) in HYPERPARAMETERS.items():
-        value = hyperparameters[name]
-        if not isinstance(value, kind) or isinstance(value, bool) or not is_allowed(value):
-            found = f"hyperparameters.{name} is {json.dumps(value)}"
-            raise Problem(f"{found}. Allowed: {allowed}. Remedy: mend the run spec.")
-    unknown = sorted(set(hyperparameters) - set(HYPERPARAMETERS))
-    if unknown:
-        raise Problem(f"hyperparameters.{unknown[0]} is unknown. Allowed: {', '.join(HYPERPARAMETERS)}.")
-    return hyperparameters
-
-
 def _fingerprint(base_fingerprint: str, request: dict) -> str:
     """Of everything that decides the result; not of the threads, which do not."""
     files = [request["trainingFile"], request["validationFile"]]
     data = [sha256_of_file(Path(file)) if file else None for file in files]
     content = json.dumps([base_fingerprint, data, request["hyperparameters"]], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _choose_engine():
-    """The seam for other engines: on Apple silicon one with MLX would be chosen here."""
-    from .torch_engine import TorchEngine
-
-    return TorchEngine
 
 
 if __name__ == "__main__":

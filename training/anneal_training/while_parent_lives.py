@@ -2,7 +2,8 @@
 Runs a Python module and ends with whoever started it:
 `python -m anneal_training.while_parent_lives <pid of the starter> pip install …`
 
-After a kill of set-up, what it had started must not go on writing into a folder that the next set-up begins anew.
+After a kill of a worker or of set-up, what it had started must not go on writing into a folder that the next one
+begins anew.
 """
 
 import os

@@ -24,10 +24,11 @@ export function createConversionActivities({ converter, registry }: ConversionDe
     async convertModel({ version, conversion, author }: ConvertModelInput): Promise<ModelVersion> {
       let doing = 'waits for the machine';
       const { modelId, modelName, baseModel } = version;
+      const { quantization, form } = conversion;
       const artifact = await keepAlive(
         () =>
           converter.convert(
-            { modelId, modelName, baseModel, quantization: conversion.quantization },
+            { modelId, modelName, baseModel, quantization, form },
             (text) => {
               doing = text;
             },

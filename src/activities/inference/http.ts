@@ -23,8 +23,14 @@ export async function callServer(call: ServerCall): Promise<Response | null> {
   const response = await fetch(url, {
     method,
     signal,
+    headers: {
+      // A server may end a connection that was kept open at the very moment when a question is sent on it.
+      connection: 'close',
+      ...(body !== undefined && {
+        'content-type': isStream ? 'application/octet-stream' : 'application/json',
+      }),
+    },
     ...(body !== undefined && {
-      headers: { 'content-type': isStream ? 'application/octet-stream' : 'application/json' },
       body: (isStream ? body : JSON.stringify(body)) as RequestInit['body'],
       duplex: 'half',
     }),

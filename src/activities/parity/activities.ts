@@ -118,6 +118,7 @@ async function measureFiles(
     model: version.model,
     version: version.version,
     artifactSha256: artifact.sha256,
+    ...(artifact.base && { baseSha256: artifact.base.sha256 }),
     plan: conversion.parity,
     questions,
     reference,
@@ -144,11 +145,14 @@ async function findMeasured(
 }
 
 /** Null where the file was never measured, or another one was. */
-async function readStored(objects: ObjectStore, { uri, sha256 }: Artifact): Promise<StoredParity | null> {
+async function readStored(
+  objects: ObjectStore,
+  { uri, sha256, base }: Artifact,
+): Promise<StoredParity | null> {
   const text = await objects.getText(parityUri(uri));
   if (text === null) return null;
   const stored = JSON.parse(text) as StoredParity;
-  return stored.artifactSha256 === sha256 ? stored : null;
+  return stored.artifactSha256 === sha256 && stored.baseSha256 === base?.sha256 ? stored : null;
 }
 
 function rowsOf(

@@ -6,7 +6,7 @@ export interface ParityRequest {
   readonly modelId: string;
   readonly modelName: string;
   readonly baseModel: string;
-  /** What was converted, and will be served. */
+  /** What was converted, and will be served: whole weights, or an adapter with the file of its base model. */
   readonly artifact: Artifact;
   /** Formats that are made and measured besides, and thrown away. */
   readonly compare: readonly Quantization[];

@@ -16,6 +16,8 @@ export interface StoredParity {
   readonly version: number;
   /** Of the file that was measured. */
   readonly artifactSha256: string;
+  /** Of the base model's file, where that one is an adapter. */
+  readonly baseSha256?: string;
   readonly plan: ParityPlan;
   readonly questions: readonly EvaluationCase[];
   readonly reference: ParityReference;

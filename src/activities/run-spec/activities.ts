@@ -1,3 +1,4 @@
+import { formOf } from '../../domain/artifact.js';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelVersion } from '../../domain/model-version.js';
 import type { ResolvedRunSpec, RunSpec, VersionSpec } from '../../domain/run-spec.js';
@@ -34,7 +35,9 @@ export function createRunSpecActivities(dependencies: ResolveDependencies & { re
             input.deployment ?? (version.deployment ? { target: version.deployment.target } : undefined),
           conversion:
             input.conversion ??
-            (version.artifact ? { quantization: version.artifact.quantization } : undefined),
+            (version.artifact
+              ? { quantization: version.artifact.quantization, form: formOf(version.artifact) }
+              : undefined),
           validation: input.validation,
           onRunning: input.onRunning,
           waiting: input.waiting,

@@ -21,8 +21,8 @@ type Spec = Pick<ResolvedRunSpec, 'deployment' | 'prices' | 'validation'>;
 type Dataset = Pick<DatasetManifest, 'trainingTokens' | 'training'>;
 
 /**
- * What a run is expected to cost: training by token and epoch or by the hours it may take at most, the deployment's hour or a commitment's whole
- * term, the questions asked; beside it, what goes on costing money every month for what the run leaves behind.
+ * What a run is expected to cost: training by token and epoch or by the hours it may take at most, the
+ * deployment's hour or a commitment's whole term, the questions asked; beside it, what goes on costing money every month for what the run leaves behind.
  * Without a dataset nothing is trained, a version that exists is deployed; `deploys` is false where a model
  * is only trained.
  */

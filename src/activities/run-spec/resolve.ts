@@ -164,11 +164,13 @@ function resolveConversion(
 
 function completeConversion({
   quantization = defaultQuantization,
+  form = 'merged',
   compare = ['f16'],
   parity: { prompts = 8, answerTokens = 64, ...tolerance } = {},
 }: NonNullable<RunSpec['conversion']>): NonNullable<ResolvedRunSpec['conversion']> {
   return {
     quantization,
+    form,
     compare: [...new Set(compare)].filter((format) => format !== quantization),
     parity: { prompts, answerTokens, tolerance: { ...defaultTolerances[quantization], ...tolerance } },
   };

@@ -11,11 +11,9 @@ import {
 } from '../../domain/sweep.js';
 import { leaseQuery } from '../../workflows/messages.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
-import type { KeptVersion, VersionKey } from './inventory.js';
+import { type KeptVersion, keyAfter, type VersionKey, versionsInPage } from './inventory.js';
 import { deploymentLeaseOf, describeVersion, modelLeaseOf } from './kept-leases.js';
 import { isLeased, listOpenLeases, type OpenLease } from './open-workflows.js';
-
-const versionsInPage = 50;
 
 export interface JudgedVersions {
   readonly missing: readonly MissingEntry[];
@@ -32,10 +30,9 @@ export async function judgeVersions(
   const judged = await pMap(versions, (version) => findMissing(dependencies, spec, version), {
     concurrency: looksAtOnce,
   });
-  const last = versions.length === versionsInPage ? versions.at(-1) : undefined;
   return {
     missing: judged.filter((entry) => entry !== null),
-    next: last ? { model: last.model, version: last.version } : null,
+    next: keyAfter(versions),
   };
 }
 

@@ -1,8 +1,10 @@
 import pMap from 'p-map';
 import { hoursBetween, roundUsd } from '../../domain/money.js';
 import { type FileGroup, type Finding, judge, type SweepFacts, type SweepSpec } from '../../domain/sweep.js';
+import { convertedBaseModelsFolder } from '../conversion/converter.js';
 import type { StoredObject } from '../dataset/object-store.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
+import type { Inventory, KeptVersion } from './inventory.js';
 import { describeVersion } from './kept-leases.js';
 import { isLeased } from './open-workflows.js';
 
@@ -26,14 +28,38 @@ interface Gathered {
   lastUri: string;
 }
 
-/** Judges datasets and job files below our prefix that have not been written for long enough. */
+/**
+ * Judges datasets, job files and files of base models below our prefixes that have not been written for long enough.
+ * Base models are few, and come with the last page.
+ */
 export async function judgeFiles(
   dependencies: SweepDependencies,
   spec: SweepSpec,
   after: string | null,
 ): Promise<JudgedFiles> {
-  const maximumAgeHours = spec.datasetDays * 24;
-  const { old, next } = await gatherOld(dependencies, maximumAgeHours, after);
+  const { findings, next } = await judgeBelow(dependencies, 'models', maximumAge(spec), after);
+  if (next !== null) return { findings, next };
+  let baseModels: JudgedFiles = { findings: [], next: null };
+  do {
+    const page = await judgeBelow(dependencies, convertedBaseModelsFolder, maximumAge(spec), baseModels.next);
+    baseModels = { findings: [...baseModels.findings, ...page.findings], next: page.next };
+  } while (baseModels.next !== null);
+  return { findings: [...findings, ...baseModels.findings], next: null };
+}
+
+/** A conversion counts on a base model's file for a moment before the registry says so. */
+function maximumAge({ datasetDays, graceMinutes }: SweepSpec): Record<FileGroup['kind'], number> {
+  const hours = datasetDays * 24;
+  return { dataset: hours, 'job-files': hours, 'base-model': Math.max(hours, graceMinutes / 60) };
+}
+
+async function judgeBelow(
+  dependencies: SweepDependencies,
+  folder: string,
+  maximumAgeHours: Record<FileGroup['kind'], number>,
+  after: string | null,
+): Promise<JudgedFiles> {
+  const { old, next } = await gatherOld(dependencies, folder, maximumAgeHours, after);
   const findings = await pMap(old, (gathered) => toFinding(dependencies, gathered, maximumAgeHours), {
     concurrency: looksAtOnce,
   });
@@ -43,17 +69,18 @@ export async function judgeFiles(
 /** Objects come in order of key, so the files of a group follow each other. */
 async function gatherOld(
   { objects, bucket }: SweepDependencies,
-  maximumAgeHours: number,
+  folder: string,
+  maximumAgeHours: Record<FileGroup['kind'], number>,
   start: string | null,
 ): Promise<{ old: Gathered[]; next: string | null }> {
   const old: Gathered[] = [];
   let current: Gathered | null = null;
   const finish = () => {
-    if (current && current.ageHours >= maximumAgeHours) old.push(current);
+    if (current && current.ageHours >= maximumAgeHours[current.group.kind]) old.push(current);
   };
   let after = start;
   for (;;) {
-    const page = await objects.listPage(`s3://${bucket}/models/`, after);
+    const page = await objects.listPage(`s3://${bucket}/${folder}/`, after);
     for (const object of page.objects) {
       const group = groupOf(bucket, object.uri);
       if (!group) continue;
@@ -79,6 +106,8 @@ function add(gathered: Gathered, { uri, bytes, modifiedAt }: StoredObject, obser
 
 /** Null for what is kept for good, such as reports, and for what is not ours. */
 function groupOf(bucket: string, uri: string): FileGroup | null {
+  const basePrefix = `s3://${bucket}/${convertedBaseModelsFolder}/`;
+  if (uri.startsWith(basePrefix)) return baseModelGroup(basePrefix, uri);
   const prefix = `s3://${bucket}/models/`;
   const [model, folder, name, ...rest] = uri.slice(prefix.length).split('/');
   if (!model || !name || rest.length === 0 || (folder !== 'datasets' && folder !== 'jobs')) return null;
@@ -86,13 +115,21 @@ function groupOf(bucket: string, uri: string): FileGroup | null {
   return { is: 'files', kind, model, name, prefixUri: `${prefix}${model}/${folder}/${name}/` };
 }
 
+/** A file, and beside its folder the description that names it. */
+function baseModelGroup(prefix: string, uri: string): FileGroup | null {
+  const [fingerprint, quantization] = uri.slice(prefix.length).split('/');
+  if (!fingerprint || !quantization) return null;
+  const name = `${fingerprint}/${quantization.replace(/\.json$/, '')}`;
+  return { is: 'files', kind: 'base-model', model: null, name, prefixUri: `${prefix}${name}` };
+}
+
 async function toFinding(
   dependencies: SweepDependencies,
   { group, bytes, ageHours }: Gathered,
-  maximumAgeHours: number,
+  maximumAgeHours: Record<FileGroup['kind'], number>,
 ): Promise<Finding | null> {
   const facts = await factsOf(dependencies, group, ageHours);
-  if (judge(facts, maximumAgeHours) !== 'orphan') return null;
+  if (judge(facts, maximumAgeHours[group.kind]) !== 'orphan') return null;
   const usd = roundUsd((bytes / bytesInGigabyte) * dependencies.storageUsdPerGigabyteMonth);
   return {
     verdict: 'orphan',
@@ -117,10 +154,10 @@ async function factsOf(
 ): Promise<SweepFacts> {
   const { kind, model, name, prefixUri } = group;
   const isDataset = kind === 'dataset';
-  const hasLiveLease = !isDataset && (await isLeased('training-job', name));
-  const isCreatorRunning = await isLeased('model', model);
+  const hasLiveLease = kind === 'job-files' && (await isLeased('training-job', name));
+  const isCreatorRunning = model !== null && (await isLeased('model', model));
   const builtHoursAgo = isDataset ? await inventory.hoursSinceBuilt(prefixUri) : null;
-  const [version] = isDataset ? await inventory.trainedOn(prefixUri) : await inventory.keeping([name]);
+  const [version] = await versionsNeeding(inventory, group);
   return {
     // Only Anneal writes there.
     owner: 'anneal',
@@ -132,6 +169,17 @@ async function factsOf(
   };
 }
 
+function versionsNeeding(inventory: Inventory, { kind, name, prefixUri }: FileGroup): Promise<KeptVersion[]> {
+  switch (kind) {
+    case 'dataset':
+      return inventory.trainedOn(prefixUri);
+    case 'job-files':
+      return inventory.keeping([name]);
+    case 'base-model':
+      return inventory.convertedOn(prefixUri);
+  }
+}
+
 /** Looks again right before a delete: at the files themselves and at everybody who may need them. */
 export async function areStillOrphans(
   dependencies: SweepDependencies,
@@ -141,7 +189,7 @@ export async function areStillOrphans(
   const { objects, observedAt } = await dependencies.objects.listPage(group.prefixUri, null);
   const ages = objects.map(({ modifiedAt }) => hoursBetween(modifiedAt, observedAt));
   const facts = await factsOf(dependencies, group, Math.min(...ages, Number.POSITIVE_INFINITY));
-  return judge(facts, spec.datasetDays * 24) === 'orphan';
+  return judge(facts, maximumAge(spec)[group.kind]) === 'orphan';
 }
 
 /** Uploads in parts that were begun before the grace and never came to an end. */
@@ -149,18 +197,23 @@ export async function judgeUploads(
   { objects, bucket }: SweepDependencies,
   spec: SweepSpec,
 ): Promise<Finding[]> {
-  const { uploads, observedAt } = await objects.listUploads(`s3://${bucket}/models/`);
+  const listed = await Promise.all(
+    ['models', convertedBaseModelsFolder].map((folder) => objects.listUploads(`s3://${bucket}/${folder}/`)),
+  );
+  const begun = listed.flatMap(({ uploads, observedAt }) =>
+    uploads.map((upload) => ({ ...upload, ageHours: hoursBetween(upload.startedAt, observedAt) })),
+  );
   const judged = await pMap(
-    uploads.slice(0, uploadsInSweep),
-    async ({ uri, uploadId, startedAt }): Promise<Finding | null> => {
-      const model = uri.slice(`s3://${bucket}/models/`.length).split('/')[0] ?? '';
-      const ageHours = hoursBetween(startedAt, observedAt);
+    begun.slice(0, uploadsInSweep),
+    async ({ uri, uploadId, ageHours }): Promise<Finding | null> => {
+      const [folder, name = ''] = uri.slice(`s3://${bucket}/`.length).split('/');
+      const model = folder === 'models' ? name : null;
       const facts = {
         owner: 'anneal',
         isOfThisInstallation: true,
         ageHours,
         hasLiveLease: false,
-        isCreatorRunning: await isLeased('model', model),
+        isCreatorRunning: model !== null && (await isLeased('model', model)),
         neededBy: null,
       };
       if (judge(facts, spec.graceMinutes / 60) !== 'orphan') return null;

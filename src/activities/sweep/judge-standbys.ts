@@ -5,10 +5,8 @@ import { type Leftover, type SweepEntry, type SweepSpec, usdPerMonth } from '../
 import { lastMove } from '../registry/last-move.js';
 import { findStandbys } from '../registry/standbys.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
-import type { VersionKey } from './inventory.js';
+import { keyAfter, type VersionKey, versionsInPage } from './inventory.js';
 import { isLeased } from './open-workflows.js';
-
-const versionsInPage = 50;
 
 export interface JudgedStandbys {
   readonly leftovers: readonly Leftover[];
@@ -26,10 +24,9 @@ export async function judgeStandbys(
   const found = await pMap(models, (model) => findLeftover(dependencies, spec, model), {
     concurrency: looksAtOnce,
   });
-  const last = versions.length === versionsInPage ? versions.at(-1) : undefined;
   return {
     leftovers: found.filter((leftover) => leftover !== null),
-    next: last ? { model: last.model, version: last.version } : null,
+    next: keyAfter(versions),
   };
 }
 
@@ -63,27 +60,23 @@ export async function leftoverOf(
   const superseded = found.superseded.filter(isUntouched);
   const costlyStandby = found.costlyStandby && isUntouched(found.costlyStandby) ? found.costlyStandby : null;
   const entries = [
-    ...superseded.flatMap((version) => entriesOf(version, ageHours)),
-    ...(costlyStandby ? entriesOf(costlyStandby, ageHours).filter(({ kind }) => kind === 'deployment') : []),
+    ...superseded.flatMap((version) => [
+      ...deploymentEntries(version, ageHours),
+      { ...entryOf(version, ageHours), kind: 'model' as const, name: version.modelName },
+    ]),
+    ...(costlyStandby ? deploymentEntries(costlyStandby, ageHours) : []),
   ];
   return entries.length === 0 ? null : { model, superseded, costlyStandby, entries };
 }
 
-function entriesOf({ model, version, modelName, deployment }: ModelVersion, ageHours: number): SweepEntry[] {
-  const common = { model, owner: null, ageHours, action: 'reported' } as const;
+function deploymentEntries(version: ModelVersion, ageHours: number): SweepEntry[] {
+  const { deployment } = version;
+  if (!deployment) return [];
+  const { name, usdPerHour } = deployment;
+  return [{ ...entryOf(version, ageHours), kind: 'deployment', name, usdPerMonth: usdPerMonth(usdPerHour) }];
+}
+
+function entryOf({ model, version }: ModelVersion, ageHours: number) {
   const reason = `version ${version} was superseded, and the run that did it ended before it was given back`;
-  return [
-    ...(deployment
-      ? [
-          {
-            ...common,
-            kind: 'deployment' as const,
-            name: deployment.name,
-            usdPerMonth: usdPerMonth(deployment.usdPerHour),
-            reason,
-          },
-        ]
-      : []),
-    { ...common, kind: 'model' as const, name: modelName, usdPerMonth: null, reason },
-  ];
+  return { model, owner: null, ageHours, usdPerMonth: null, action: 'reported', reason } as const;
 }

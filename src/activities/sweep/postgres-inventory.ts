@@ -49,6 +49,13 @@ export function createInventory(database: Kysely<Database>): Inventory {
       return rows.map(toKeptVersion);
     },
 
+    async convertedOn(prefixUri) {
+      const rows = await kept()
+        .where(sql<boolean>`starts_with(artifact -> 'base' ->> 'uri', ${prefixUri})`)
+        .execute();
+      return rows.map(toKeptVersion);
+    },
+
     async hoursSinceBuilt(prefixUri) {
       const { hours } = await database
         .selectFrom('datasets')

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ConversionTarget } from '../../domain/artifact.js';
 import type { DatasetManifest } from '../../domain/dataset.js';
 import { canonicalJson } from '../../domain/json.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
@@ -13,10 +14,14 @@ export function fingerprint(spec: ResolvedRunSpec, dataset: Pick<DatasetManifest
     recipe: spec.recipe,
     recipeHash: spec.recipeHash,
     training: spec.training,
-    // What it is compared with changes nothing of the model.
-    conversion: spec.conversion && { quantization: spec.conversion.quantization },
+    conversion: spec.conversion && servedAs(spec.conversion),
     deployment: spec.deployment,
     validation: spec.validation,
   };
   return createHash('sha256').update(canonicalJson(parts)).digest('hex');
+}
+
+/** What a model is compared with changes nothing of it. A merged one is not called so, as before there was a choice. */
+function servedAs({ quantization, form }: ConversionTarget): ConversionTarget {
+  return form === 'adapter' ? { quantization, form } : { quantization };
 }

@@ -1,4 +1,5 @@
 import type { ModelFormat } from '../../domain/artifact.js';
+import type { HyperparameterValue } from '../../domain/hyperparameters.js';
 import type { TrainingPriceByHour } from '../../domain/run-spec.js';
 import type { OwnedPage } from '../../domain/sweep.js';
 import type {
@@ -26,7 +27,7 @@ export interface TrainingProvider {
    */
   resolve(input: {
     baseModel: string;
-    hyperparameters: Readonly<Record<string, string | number>>;
+    hyperparameters: Readonly<Record<string, HyperparameterValue>>;
     settings: Readonly<Record<string, unknown>>;
     /** Null before the dataset is built: rules that depend on its size are applied later. */
     records: number | null;

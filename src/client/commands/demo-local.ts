@@ -19,9 +19,9 @@ export function demoLocalCommand(): Command {
     )
     .option('--home <folder>', 'where tools and state lie (default: ANNEAL_HOME or .anneal)')
     .option('--busy-machine', 'report how long answers take without judging it')
-    .option('--steps <number>', 'training steps of the first model', wholeNumber, 60)
-    .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 20)
-    .option('--batch-size <number>', 'records a step', wholeNumber, 4)
+    .option('--steps <number>', 'training steps of the first model', wholeNumber, 120)
+    .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 40)
+    .option('--batch-size <number>', 'records a step', wholeNumber, 2)
     .addHelpText(
       'after',
       `
@@ -31,7 +31,7 @@ the gates must refuse it. Ctrl-C leaves nothing running.
 
 Examples:
   anneal demo-local
-  anneal demo-local --busy-machine --steps 40`,
+  anneal demo-local --busy-machine --steps 80`,
     )
     .action(({ home, busyMachine = false, steps, shuffledSteps, batchSize }: Options) =>
       withInterruption(async (signal) => {

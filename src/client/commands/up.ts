@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { SandboxFaults } from '../../sandbox/admin.js';
 import { CommandFailure } from '../exit.js';
 import { aborted, withInterruption } from '../interruption.js';
@@ -9,7 +9,8 @@ import { temporalCommandLine } from '../temporal-command.js';
 
 interface Options {
   readonly home?: string;
-  readonly clockScale: number;
+  readonly clockScale?: number;
+  readonly training?: 'simulated' | 'real';
   readonly databaseUrl?: string;
   readonly faults?: FaultsOption;
   readonly readings?: string;
@@ -18,6 +19,8 @@ interface Options {
 
 /** How fast the local cloud's time passes for a person at a desk. */
 export const deskClockScale = 360;
+/** What the local cloud spends on finding a machine, fetching and uploading, where the training itself is real. */
+const secondsAroundRealTraining = 30;
 /** Waits and looks for a person at a desk; the environment may say otherwise. */
 const deskEnvironment = { ANNEAL_WAITING_SECONDS: '1,2,5', ANNEAL_LEASE_WATCH_SECONDS: '5' };
 
@@ -27,9 +30,14 @@ export function upCommand(directory: string): Command {
     .option('--home <folder>', 'where all state lies (default: ANNEAL_HOME or .anneal)')
     .option(
       '--clock-scale <number>',
-      "seconds of the local cloud's time in a real second",
+      `seconds of the local cloud's time in a real second (default: ${deskClockScale}; 1 with real training)`,
       positive,
-      deskClockScale,
+    )
+    .addOption(
+      new Option(
+        '--training <how>',
+        'how SageMaker training jobs run in the local cloud: by its clock, or really on this machine',
+      ).choices(['simulated', 'real']),
     )
     .option('--database-url <url>', 'a Postgres of your own instead of the embedded one')
     .option('--faults [scenario]', 'what goes wrong in the local cloud: a scenario, a fault script, or none')
@@ -47,6 +55,7 @@ A fault script goes on after a restart until "--faults none" ends it; readings h
 Examples:
   anneal up
   anneal up --clock-scale 3600          an hour of the local cloud's time in a second
+  anneal up --training real             SageMaker's jobs train for real, after "anneal setup local"
   anneal up --faults lost-reply         the first reply to everything that costs money is lost
   anneal up --home /tmp/second          a second stack beside the first`,
     )
@@ -61,7 +70,7 @@ async function up(options: Options, directory: string, signal: AbortSignal): Pro
   const { startStack } = await import('../stack/stack.js');
   const stack = await startStack({
     home: options.home,
-    clockScale: options.clockScale,
+    ...paceOf(options),
     databaseUrl: options.databaseUrl,
     faults: faults?.argument,
     readings,
@@ -77,6 +86,16 @@ async function up(options: Options, directory: string, signal: AbortSignal): Pro
   await stack.stop();
   if (broken) throw new CommandFailure(broken.message);
   print('Stopped. State is kept: "anneal up" goes on with it, "anneal reset" deletes it.');
+}
+
+/** A program that really runs takes its own time: an hour's limit must not be over in seconds. */
+function paceOf({ training, clockScale }: Options) {
+  const isReal = training === 'real';
+  return {
+    training,
+    clockScale: clockScale ?? (isReal ? 1 : deskClockScale),
+    trainingHours: isReal ? secondsAroundRealTraining / 3600 : undefined,
+  };
 }
 
 /** A bad day is never a surprise: also not that of an earlier start. */

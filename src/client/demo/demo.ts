@@ -7,6 +7,7 @@ import { repositoryRoot } from '../repository-root.js';
 import { homeAt } from '../stack/home.js';
 import { type Stack, startStack } from '../stack/stack.js';
 import { StackInterrupted } from '../stack/stack-error.js';
+import { tableLines } from '../trials/table.js';
 import { type ActSummary, Stage } from './act.js';
 import { badCandidate } from './bad-candidate.js';
 import { badData } from './bad-data.js';
@@ -80,12 +81,8 @@ async function printSummary(stage: Stage, startedAt: number): Promise<void> {
       report,
     ]),
   ];
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
   print('');
-  for (const row of rows)
-    print(`  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
+  for (const line of tableLines(rows)) print(line);
   const { resources } = await stage.cloudState();
   print('\n  Still there, and what it costs:');
   for (const resource of resources.filter(

@@ -6,6 +6,7 @@ import { pathFromClone } from '../repository-root.js';
 import type { Home } from '../stack/home.js';
 import { baseModel } from './base-model.js';
 import { requireSpace, size } from './disk-space.js';
+import { type Accelerator, enginePackages, findAccelerator } from './engine-packages.js';
 import { findPython } from './find-python.js';
 import { baseModelName, type LocalFolders, localFolders, readStamp } from './layout.js';
 import { nodeLlamaCpp } from './node-llama-cpp.js';
@@ -32,7 +33,7 @@ export async function installLocalTools(options: InstallOptions): Promise<void> 
   const { home, ownPython, print } = options;
   const folders = localFolders(home);
   if (ownPython !== null) await checkOwnPython(ownPython);
-  const parts = listParts(folders, options);
+  const parts = listParts(folders, options, await findAccelerator());
   if ((await missingOf(parts)).length === 0) {
     print(`Everything is there already in ${pathFromClone(folders.root)}; nothing was done.`);
   } else {
@@ -50,9 +51,15 @@ export async function installLocalTools(options: InstallOptions): Promise<void> 
   print(nextSteps(folders, ownPython));
 }
 
-function listParts(folders: LocalFolders, { python, ownPython }: InstallOptions): Part[] {
+function listParts(
+  folders: LocalFolders,
+  { python, ownPython }: InstallOptions,
+  accelerator: Accelerator | null,
+): Part[] {
+  const tools = pythonTools(folders, () => findPython(python ?? undefined));
+  const engine = accelerator === null ? [] : [enginePackages(folders, accelerator, tools)];
   return [
-    ...(ownPython === null ? [pythonTools(folders, () => findPython(python ?? undefined))] : []),
+    ...(ownPython === null ? [tools, ...engine] : []),
     quantiser(folders),
     nodeLlamaCpp(folders),
     baseModel(folders, ownPython === null ? venvPython(folders) : resolve(ownPython)),

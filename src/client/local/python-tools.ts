@@ -38,7 +38,7 @@ export function pythonTools(folders: LocalFolders, findPython: () => Promise<Pyt
       // From the start, also after an interruption: pip would take a half-written package for a whole one.
       rmSync(folders.venv, { recursive: true, force: true });
       await makeVenv(await findPython(), context);
-      await installPackages(context);
+      await installPackages(context, requirements);
       await checkImports(context);
       writeStamp(stampPath, { wanted, bytes: folderBytes(folders.venv) });
     },
@@ -71,10 +71,15 @@ async function makeVenv(python: Python, { folders, signal, onProgress }: Install
   }
 }
 
-async function installPackages({ folders, from, signal, onProgress }: InstallContext): Promise<void> {
+/** Installs what a requirements file pins into the virtual environment. */
+export async function installPackages(
+  { folders, from, signal, onProgress }: InstallContext,
+  path: string,
+  flags: readonly string[] = [],
+): Promise<void> {
   const result = await runTool({
     command: venvPython(folders),
-    args: [...guarded, 'pip', 'install', ...pipFlags(from), '-r', requirements],
+    args: [...guarded, 'pip', 'install', ...pipFlags(from), ...flags, '-r', path],
     cwd: trainingFolder,
     logPath: folders.log,
     signal,

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { currentWorkflowBundle } from '../../../scripts/setup/workflow-bundle.mjs';
+import { localFolders } from '../local/layout.js';
+import { venvPython } from '../local/python-tools.js';
 import { repositoryRoot } from '../repository-root.js';
 import type { Launcher } from './launcher.js';
 import type { ManagedProcess } from './managed-process.js';
@@ -10,20 +12,21 @@ import { withoutTemporalSettings } from './temporal-server.js';
 
 const usualSandboxPort = 4570;
 
-export type LocalCloudOptions = Pick<StackOptions, 'trainingHours' | 'faults' | 'readings'> & {
+export type LocalCloudOptions = Pick<StackOptions, 'training' | 'trainingHours' | 'faults' | 'readings'> & {
   readonly clockScale: number;
 };
 
 /** Starts the local cloud; returns its endpoint. Paths in its options are relative to the clone. */
 export async function startSandbox(
   launcher: Launcher,
-  { clockScale, trainingHours, faults, readings }: LocalCloudOptions,
+  { clockScale, training, trainingHours, faults, readings }: LocalCloudOptions,
   signal?: AbortSignal,
 ): Promise<string> {
   mkdirSync(launcher.home.cloud, { recursive: true });
   return withPortRetries(async (attempt) => {
     const port = await freePort(attempt === 0 ? usualSandboxPort : null);
     const options = ['--port', port, '--state-directory', launcher.home.cloud, '--clock-scale', clockScale];
+    if (training !== undefined) options.push('--training', training, '--python', trainingPython(launcher));
     if (trainingHours !== undefined) options.push('--training-hours', trainingHours);
     if (faults !== undefined) options.push('--faults', faults);
     if (readings !== undefined) options.push('--readings', readings);
@@ -36,6 +39,11 @@ export async function startSandbox(
     const ready = await sandbox.until(() => readyLine(sandbox), { timeoutMs: 30_000, signal });
     return `http://127.0.0.1:${ready.port ?? port}`;
   });
+}
+
+/** The Python that the worker trains with, too. */
+function trainingPython({ home }: Launcher): string {
+  return resolve(process.env.ANNEAL_LOCAL_PYTHON || venvPython(localFolders(home)));
 }
 
 /** Starts one worker and waits until it polls. */

@@ -21,6 +21,8 @@ export interface StackOptions {
   readonly fresh?: boolean | undefined;
   /** Sandbox seconds per real second, for the local cloud's clock. */
   readonly clockScale?: number | undefined;
+  /** How SageMaker's training jobs run in the local cloud; simulated unless said otherwise. */
+  readonly training?: 'simulated' | 'real' | undefined;
   /** How long each training job of the local cloud takes, in its own hours; by tokens unless given. */
   readonly trainingHours?: number | undefined;
   /** A fault script's path or a scenario's name for the local cloud; without it the one before goes on. */
@@ -105,8 +107,8 @@ async function startParts(
       options.withSandbox === false
         ? Promise.resolve(null)
         : timed('Local cloud', () => {
-            const { clockScale = defaultClockScale, trainingHours, faults, readings } = options;
-            return startSandbox(launcher, { clockScale, trainingHours, faults, readings }, signal);
+            const { clockScale = defaultClockScale, training, trainingHours, faults, readings } = options;
+            return startSandbox(launcher, { clockScale, training, trainingHours, faults, readings }, signal);
           }),
     ].map((part) => abortOthersOnFailure<unknown>(part, failed)),
   );

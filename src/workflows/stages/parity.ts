@@ -1,4 +1,5 @@
 import type { MeasuredParity } from '../../activities/parity/activities.js';
+import { describeConversion } from '../../domain/artifact.js';
 import type { DeploymentReference } from '../../domain/deployment.js';
 import type { Verdict } from '../../domain/evaluation/evaluation.js';
 import type { ModelVersion } from '../../domain/model-version.js';
@@ -19,7 +20,7 @@ export async function fileParity(run: Run, spec: ResolvedRunSpec, version: Model
     const converted = stage.note;
     stage.note = `${converted}; is being compared with the trained model`;
     run.show();
-    const formats = [conversion.quantization, ...conversion.compare].join(', ');
+    const formats = [describeConversion(conversion), ...conversion.compare].join(', ');
     const measured = await compute(
       `Compare ${formats} with the trained model`,
       deadlines.conversionMinutes * 60_000,

@@ -9,7 +9,10 @@ import { validation } from '../proxies.js';
 import type { Run } from '../run.js';
 import { servedParity } from './parity.js';
 
-/** First whether a deployment of a converted model answers as its file; then asks the deployed version the whole suite and judges its raw first answers by the gate policy. */
+/**
+ * First whether a deployment of a converted model answers as its file; then asks the deployed version the whole suite
+ * and judges its raw first answers by the gate policy.
+ */
 export async function validationStage(
   run: Run,
   spec: ResolvedRunSpec,

@@ -20,6 +20,8 @@ import { startTestSandbox } from '../../support/sandbox.js';
 export interface GgufHome {
   readonly home: string;
   readonly store: ObjectStore;
+  /** Of the sandbox that holds it. */
+  readonly endpoint: string;
   /** Uploads a file with its manifest, or with another one; returns the model's identifier. */
   storeModel(name: string, file: Buffer, manifest?: Record<string, unknown>): Promise<string>;
   close(): Promise<void>;
@@ -58,6 +60,7 @@ export async function startGgufHome(): Promise<GgufHome> {
   return {
     home,
     store,
+    endpoint: sandbox.endpoint,
     storeModel: async (name, file, manifest) => {
       const uri = `s3://${store.bucket}/models/${name}.gguf`;
       const truth = { sha256: sha256Of(file), bytes: file.length, format: 'gguf', baseModel: 'tiny' };

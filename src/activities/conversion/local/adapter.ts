@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PermanentFailure } from '../../../domain/failures.js';
@@ -26,6 +26,22 @@ export async function downloadAdapter(
     if (found !== sha256)
       throw unusable(`${parent}${path}`, `it has SHA-256 ${found}, not ${sha256} as in its manifest`);
   }
+}
+
+/** The fingerprint of the base model that the adapter in `<folder>/adapter` was trained on. */
+export async function readTrainedOn(manifestUri: string, folder: string): Promise<string> {
+  const text = await readFile(join(folder, 'adapter', 'base_model.json'), 'utf8').catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    },
+  );
+  if (text !== null) return (JSON.parse(text) as { fingerprint: string }).fingerprint;
+  throw new PermanentFailure(
+    'ConversionFailed',
+    `ConversionFailed: conversion.form: found "adapter", but ${manifestUri} does not say which base model it was trained on (base_model.json), so that it cannot share one. Allowed: "merged".`,
+    [{ uri: manifestUri }],
+  );
 }
 
 function unusable(uri: string, found: string): PermanentFailure {

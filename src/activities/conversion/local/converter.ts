@@ -1,12 +1,13 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Artifact, type Quantization, quantizations } from '../../../domain/artifact.js';
+import { type Artifact, type BaseModelFile, isConvertedTo } from '../../../domain/artifact.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
 import { baseModelPath } from '../../training/local/base-models.js';
 import { findMissingTool } from '../../training/local/options.js';
 import type { ConversionRequest, Converter } from '../converter.js';
-import { downloadAdapter } from './adapter.js';
-import { type ConvertedFile, runConversion } from './program.js';
+import { downloadAdapter, readTrainedOn } from './adapter.js';
+import { provideBaseModelFile } from './base-model-file.js';
+import { type ConvertedFile, convertFile } from './program.js';
 
 export interface LocalConverterOptions {
   readonly objects: ObjectStore;
@@ -20,13 +21,10 @@ export interface LocalConverterOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Quantising is short, and what does it has its place in the line of the compute queue. */
-const threads = 2;
-
 /**
- * Merges a LoRA adapter into its base model and writes one quantised GGUF file, on this machine. The file lies
- * beside the adapter in object storage and goes with the model; a description of it beside it, written last, says
- * that it is whole.
+ * Makes GGUF files of a LoRA adapter on this machine: merged into its base model and quantised, or alone, beside the
+ * base model's own file. The model's file lies beside the adapter in object storage and goes with the model; a
+ * description of it beside it, written last, says that it is whole.
  */
 export function createLocalConverter(options: LocalConverterOptions): Converter {
   return {
@@ -45,42 +43,49 @@ async function convert(
   report: (doing: string) => void,
   signal: AbortSignal,
 ): Promise<Artifact> {
-  const { objects, home, trainingDirectory } = options;
+  const { objects, home } = options;
+  const { modelId, modelName, baseModel, quantization, form } = request;
   const missing = findMissingTool(options);
-  if (missing) throw new Error(`could not convert ${request.modelName}: ${missing}`);
-  const folder = resolve(home, 'local', 'conversions', `${request.modelName}-${request.quantization}`);
-  const file = join(folder, `${request.modelName}.gguf`);
+  if (missing) throw new Error(`could not convert ${modelName}: ${missing}`);
+  const folder = resolve(home, 'local', 'conversions', `${modelName}-${quantization}-${form ?? 'merged'}`);
+  const wanted = {
+    directory: folder,
+    baseModel: baseModelPath(home, baseModel),
+    adapter: join(folder, 'adapter'),
+    output: {
+      format: form === 'adapter' ? 'adapter' : quantization,
+      path: join(folder, `${modelName}.gguf`),
+    },
+    name: modelName,
+  };
   try {
     await mkdir(folder, { recursive: true });
     report('fetches the adapter');
-    await downloadAdapter(objects, request.modelId, folder);
-    const requestPath = join(folder, 'request.json');
-    await writeFile(
-      requestPath,
-      JSON.stringify({
-        directory: folder,
-        baseModel: baseModelPath(home, request.baseModel),
-        adapter: join(folder, 'adapter'),
-        outputs: [{ format: request.quantization, path: file }],
-        name: request.modelName,
-        threads,
-      }),
-    );
-    const { python, environment } = options;
-    const program = { python, trainingDirectory, requestPath, environment };
-    const [converted] = await runConversion(program, report, signal);
-    if (!converted) throw new Error(`The conversion of ${request.modelName} ended without a file`);
+    await downloadAdapter(objects, modelId, folder);
+    // Compares the adapter with the base model that lies here, before anything is made of that.
+    const converted = await convertFile(options, wanted, report, signal);
+    const base =
+      form === 'adapter'
+        ? await provideBaseModelFile(
+            options,
+            { baseModel, quantization, fingerprint: await readTrainedOn(modelId, folder) },
+            join(folder, 'base-model'),
+            report,
+            signal,
+          )
+        : undefined;
     report('uploads the file');
-    await objects.putFile(uri, file, 'application/octet-stream');
-    return await describeArtifact(objects, uri, request, converted);
+    await objects.putFile(uri, converted.path, 'application/octet-stream');
+    return await describeArtifact(objects, uri, request, converted, base);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** Beside the adapter's manifest, so that whoever deletes the model's files deletes it, too. */
-function artifactUri({ modelId, quantization }: ConversionRequest): string {
-  return `${modelId.slice(0, modelId.lastIndexOf('/') + 1)}gguf/${quantization}.gguf`;
+function artifactUri({ modelId, quantization, form }: ConversionRequest): string {
+  const name = form === 'adapter' ? `${quantization}-adapter` : quantization;
+  return `${modelId.slice(0, modelId.lastIndexOf('/') + 1)}gguf/${name}.gguf`;
 }
 
 function descriptionUri(uri: string): string {
@@ -92,8 +97,18 @@ async function describeArtifact(
   uri: string,
   { quantization, baseModel }: ConversionRequest,
   { sha256, bytes, metadata }: ConvertedFile,
+  base: BaseModelFile | undefined,
 ): Promise<Artifact> {
-  const artifact: Artifact = { format: 'gguf', quantization, uri, sha256, bytes, baseModel, metadata };
+  const artifact: Artifact = {
+    format: 'gguf',
+    quantization,
+    uri,
+    sha256,
+    bytes,
+    baseModel,
+    metadata,
+    ...(base && { base }),
+  };
   await objects.put(descriptionUri(uri), `${JSON.stringify(artifact, null, 2)}\n`, 'application/json');
   return artifact;
 }
@@ -106,12 +121,8 @@ async function findArtifact(
   const text = await objects.getText(descriptionUri(uri));
   if (text === null) return null;
   const artifact = JSON.parse(text) as Artifact;
-  const isWhole = (await objects.head(uri))?.bytes === artifact.bytes;
-  return isWhole && artifact.baseModel === request.baseModel && isQuantization(artifact.quantization)
-    ? artifact
-    : null;
-}
-
-function isQuantization(text: string): text is Quantization {
-  return quantizations.some((each) => each === text);
+  if (!isConvertedTo(artifact, request) || artifact.baseModel !== request.baseModel) return null;
+  const files = [artifact, ...(artifact.base ? [artifact.base] : [])];
+  for (const file of files) if ((await objects.head(file.uri))?.bytes !== file.bytes) return null;
+  return artifact;
 }

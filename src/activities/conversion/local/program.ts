@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PermanentFailure } from '../../../domain/failures.js';
 
@@ -32,6 +34,7 @@ type ConversionEvent =
   | (ProgramEvent & { readonly event: 'start' | 'end' });
 
 const stages: Readonly<Record<string, string>> = {
+  adapter: 'writes the adapter',
   merge: 'merges the adapter into the base model',
   f16: 'writes the f16 file',
   quantise: 'quantises',
@@ -56,6 +59,32 @@ export async function runConversion(
   return files;
 }
 
+/** One file, made of a base model and an adapter, or of a base model alone. */
+export interface FileToConvert {
+  readonly directory: string;
+  readonly baseModel: string;
+  readonly adapter: string | null;
+  readonly output: { readonly format: string; readonly path: string };
+  readonly name: string;
+}
+
+/** Quantising is short, and what does it has its place in the line of the compute queue. */
+const threads = 2;
+
+/** See `runConversion`. */
+export async function convertFile(
+  options: Omit<TrainingProgram, 'requestPath'>,
+  { output, ...request }: FileToConvert,
+  report: (doing: string) => void,
+  signal: AbortSignal,
+): Promise<ConvertedFile> {
+  const requestPath = join(request.directory, 'request.json');
+  await writeFile(requestPath, JSON.stringify({ ...request, outputs: [output], threads }));
+  const [converted] = await runConversion({ ...options, requestPath }, report, signal);
+  if (!converted) throw new Error(`The conversion of ${request.name} ended without a file`);
+  return converted;
+}
+
 /** Runs a program of `training/anneal_training` to its end; see `runConversion` for what it throws. */
 export async function runProgram<Event extends ProgramEvent>(
   name: 'convert' | 'parity',
@@ -63,7 +92,9 @@ export async function runProgram<Event extends ProgramEvent>(
   signal: AbortSignal,
   onEvent: (event: Event) => void,
 ): Promise<void> {
-  const child = spawn(python, ['-m', `anneal_training.${name}`, requestPath], {
+  // After a kill of this worker the next one begins anew: nothing of ours must go on beside it.
+  const guarded = ['-m', 'anneal_training.while_parent_lives', String(process.pid)];
+  const child = spawn(python, [...guarded, `anneal_training.${name}`, requestPath], {
     cwd: trainingDirectory,
     env: { ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,12 +6,12 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Obstacle, PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
-import { processIdentity } from '../../process-identity.js';
-import type { ModelManifest } from './model-manifest.js';
+import { identityDigits } from '../../process-identity.js';
+import { bytesOf, filesOf, type GgufFile, type ModelManifest } from './model-manifest.js';
 import { type DeploymentRecord, listRecordsOnDisk } from './records.js';
 import type { ServingState } from './target.js';
 
-/** Where the file of a deployment stands. */
+/** Where the files of a deployment stand. */
 export type FileState =
   | { readonly phase: 'ready' }
   /** Bytes so far; it goes on by itself. */
@@ -21,17 +21,22 @@ export type FileState =
   /** What the object store has is not the model that was asked for. */
   | { readonly phase: 'unusable'; readonly reason: string };
 
-/** The GGUF files of this machine, `<home>/local/models/<sha256>.gguf`: each complete and verified, or absent. */
+type Deployed = Pick<DeploymentRecord, 'deploymentId' | 'modelId' | 'model'>;
+
+/**
+ * The GGUF files of this machine, `<home>/local/models/<sha256>.gguf`: each complete and verified, or absent. A file
+ * is there once, however many deployments need it.
+ */
 export interface ModelFiles {
   pathOf(sha256: string): string;
-  /** Looks for a deployment's file, and fetches it in the background where it is missing or cut off. */
-  look(record: Pick<DeploymentRecord, 'deploymentId' | 'modelId' | 'model'>): Promise<FileState>;
-  /** Returns once the file is there. Throws `PermanentFailure('ProviderRejected')` when its bytes are others. */
-  fetch(modelId: string, model: ModelManifest): Promise<void>;
-  /** Deletes a file that no deployment needs (any more). */
-  release(sha256: string): Promise<void>;
-  /** Bytes that are missing on the disk for a file to be fetched; null when there is room, or it is there. */
-  missingRoom(model: ModelManifest): Promise<number | null>;
+  /** Looks for a deployment's files, and fetches in the background what is missing or cut off. */
+  look(record: Deployed): Promise<FileState>;
+  /** Returns once they are there. Throws `PermanentFailure('ProviderRejected')` when their bytes are others. */
+  fetch(record: Pick<Deployed, 'modelId' | 'model'>): Promise<void>;
+  /** Deletes what no deployment needs (any more). */
+  release(record: Pick<Deployed, 'modelId' | 'model'>): Promise<void>;
+  /** Bytes that are missing on the disk for files to be fetched; null when there is room, or they are there. */
+  missingRoom(record: Pick<Deployed, 'modelId' | 'model'>): Promise<number | null>;
 }
 
 export interface ModelFilesOptions {
@@ -49,73 +54,103 @@ export function createModelFiles({ objects, home }: ModelFilesOptions): ModelFil
   const directory = join(home, 'local', 'models');
   const pathOf = (sha256: string) => join(directory, `${sha256}.gguf`);
   const underWay = new Map<string, Promise<void>>();
-  /** Why the last fetch for a deployment failed, by its identifier. */
+  /** Why the last fetch of a file for a deployment failed. */
   const failures = new Map<string, unknown>();
 
-  const files: ModelFiles = {
+  async function look(deploymentId: string, file: GgufFile): Promise<FileState> {
+    const { sha256, bytes: size } = file;
+    if (await isThere(pathOf(sha256), size)) return { phase: 'ready' };
+    const key = `${deploymentId} ${sha256}`;
+    const failure = failures.get(key);
+    if (failure instanceof PermanentFailure) return { phase: 'unusable', reason: failure.message };
+    const bytes = await bytesUnderWay(directory, sha256);
+    if (bytes !== null || underWay.has(sha256)) return { phase: 'fetching', bytes: bytes ?? 0 };
+    failures.delete(key);
+    void fetch(file)
+      // Deleted meanwhile: nobody else knows of the file any more.
+      .then(() => release(sha256))
+      .catch((error: unknown) => failures.set(key, error));
+    return failure === undefined
+      ? { phase: 'fetching', bytes: 0 }
+      : { phase: 'interrupted', reason: (failure as Error).message };
+  }
+
+  function fetch(file: GgufFile): Promise<void> {
+    const { sha256 } = file;
+    const before = underWay.get(sha256);
+    if (before) return before;
+    const fetching = download(objects, directory, file, pathOf(sha256)).finally(() =>
+      underWay.delete(sha256),
+    );
+    underWay.set(sha256, fetching);
+    return fetching;
+  }
+
+  async function release(sha256: string): Promise<void> {
+    const isNeeded = async () =>
+      underWay.has(sha256) ||
+      (await listRecordsOnDisk(home)).some((record) =>
+        filesOf(record).some((file) => file.sha256 === sha256),
+      );
+    if (await isNeeded()) return;
+    const gone = join(directory, `${deletedPrefix}${sha256}.${randomUUID()}`);
+    if (!(await move(pathOf(sha256), gone))) return;
+    // A deployment made in the meantime may have seen the file.
+    if (await isNeeded()) await move(gone, pathOf(sha256));
+    else await rm(gone, { force: true });
+  }
+
+  return {
     pathOf,
 
     async look(record) {
-      const { deploymentId, modelId, model } = record;
-      if (await isThere(pathOf(model.sha256), model)) return { phase: 'ready' };
-      const failure = failures.get(deploymentId);
-      if (failure instanceof PermanentFailure) return { phase: 'unusable', reason: failure.message };
-      const bytes = await bytesUnderWay(directory, model.sha256);
-      if (bytes !== null || underWay.has(model.sha256)) return { phase: 'fetching', bytes: bytes ?? 0 };
-      failures.delete(deploymentId);
-      void files
-        .fetch(modelId, model)
-        // Deleted meanwhile: nobody else knows of the file any more.
-        .then(() => files.release(model.sha256))
-        .catch((error: unknown) => failures.set(deploymentId, error));
-      return failure === undefined
-        ? { phase: 'fetching', bytes: 0 }
-        : { phase: 'interrupted', reason: (failure as Error).message };
-    },
-
-    fetch(modelId, model) {
-      const { sha256 } = model;
-      const before = underWay.get(sha256);
-      if (before) return before;
-      const fetching = download(objects, directory, modelId, model, pathOf(sha256)).finally(() =>
-        underWay.delete(sha256),
+      const files = filesOf(record);
+      const states = await Promise.all(files.map((file) => look(record.deploymentId, file)));
+      const hindered =
+        states.find(({ phase }) => phase === 'unusable') ??
+        states.find(({ phase }) => phase === 'interrupted');
+      if (hindered) return hindered;
+      if (states.every(({ phase }) => phase === 'ready')) return { phase: 'ready' };
+      const there = states.map((state, index) =>
+        state.phase === 'fetching' ? state.bytes : (files[index]?.bytes ?? 0),
       );
-      underWay.set(sha256, fetching);
-      return fetching;
+      return { phase: 'fetching', bytes: there.reduce((sum, bytes) => sum + bytes, 0) };
     },
 
-    async release(sha256) {
-      const isNeeded = async () =>
-        (await listRecordsOnDisk(home)).some(({ model }) => model.sha256 === sha256) || underWay.has(sha256);
-      if (await isNeeded()) return;
-      const gone = join(directory, `${deletedPrefix}${sha256}.${randomUUID()}`);
-      if (!(await move(pathOf(sha256), gone))) return;
-      // A deployment made in the meantime may have seen the file.
-      if (await isNeeded()) await move(gone, pathOf(sha256));
-      else await rm(gone, { force: true });
+    fetch: async (record) => void (await Promise.all(filesOf(record).map(fetch))),
+
+    async release(record) {
+      for (const { sha256 } of filesOf(record)) await release(sha256);
     },
 
-    async missingRoom(model) {
-      if (await isThere(pathOf(model.sha256), model)) return null;
+    async missingRoom(record) {
+      let absent = 0;
+      for (const { sha256, bytes } of filesOf(record)) {
+        if (!(await isThere(pathOf(sha256), bytes))) absent += bytes;
+      }
+      if (absent === 0) return null;
       await mkdir(directory, { recursive: true });
       const { bavail, bsize } = await statfs(directory);
-      const missing = model.bytes + reserveBytes - bavail * bsize;
+      const missing = absent + reserveBytes - bavail * bsize;
       return missing > 0 ? missing : null;
     },
   };
-  return files;
 }
 
-/** Throws `Obstacle('capacity')` where a model's file does not fit on the disk. */
-export async function requireRoom(files: ModelFiles, name: string, model: ModelManifest): Promise<void> {
-  const missingBytes = await files.missingRoom(model);
+/** Throws `Obstacle('capacity')` where a model's files do not fit on the disk. */
+export async function requireRoom(
+  files: ModelFiles,
+  name: string,
+  record: Pick<Deployed, 'modelId' | 'model'>,
+): Promise<void> {
+  const missingBytes = await files.missingRoom(record);
   if (missingBytes === null) return;
   const megabytes = Math.ceil(missingBytes / 1e6);
   throw new Obstacle('capacity', `Deployment ${name} needs ${megabytes} MB more on the disk of this machine`);
 }
 
-/** A file that is there counts as served. */
-export function toServingState(state: FileState, { bytes }: ModelManifest): ServingState {
+/** Files that are there count as served. */
+export function toServingState(state: FileState, model: ModelManifest): ServingState {
   switch (state.phase) {
     case 'ready':
     case 'unusable':
@@ -123,7 +158,7 @@ export function toServingState(state: FileState, { bytes }: ModelManifest): Serv
     case 'fetching':
       return {
         phase: 'creating',
-        doing: `Fetching the model, ${Math.floor((100 * state.bytes) / bytes)} %`,
+        doing: `Fetching the model, ${Math.floor((100 * state.bytes) / bytesOf(model))} %`,
       };
     case 'interrupted':
       return { phase: 'creating', doing: `Fetching the model again after: ${state.reason}` };
@@ -133,18 +168,17 @@ export function toServingState(state: FileState, { bytes }: ModelManifest): Serv
 async function download(
   objects: ObjectStore,
   directory: string,
-  modelId: string,
-  model: ModelManifest,
+  file: GgufFile,
   path: string,
 ): Promise<void> {
-  if (await isThere(path, model)) return;
+  if (await isThere(path, file.bytes)) return;
   await mkdir(directory, { recursive: true });
   await removeLeftovers(directory);
-  const body = await objects.read(modelId);
-  if (body === null) throw refused(modelId, 'it is not there. Convert the model again');
+  const body = await objects.read(file.uri);
+  if (body === null) throw refused(file.uri, 'it is not there. Convert the model again');
   const beside = join(
     directory,
-    `${incomingPrefix}${model.sha256}.${process.pid}.${identityOf(process.pid)}.${randomUUID()}`,
+    `${incomingPrefix}${file.sha256}.${process.pid}.${identityDigits(process.pid)}.${randomUUID()}`,
   );
   const hash = createHash('sha256');
   let bytes = 0;
@@ -158,12 +192,12 @@ async function download(
   try {
     await pipeline(body, count, createWriteStream(beside, { flush: true }));
     const sha256 = hash.digest('hex');
-    if (sha256 !== model.sha256) {
+    if (sha256 !== file.sha256) {
       const found = `it has ${bytes} bytes with SHA-256 ${sha256}`;
-      throw refused(modelId, `${found}; its manifest says ${model.bytes} with ${model.sha256}`);
+      throw refused(file.uri, `${found}; its manifest says ${file.bytes} with ${file.sha256}`);
     }
-    if (bytes !== model.bytes) {
-      throw refused(modelId, `it has ${bytes} bytes; its manifest says ${model.bytes}. Convert it again`);
+    if (bytes !== file.bytes) {
+      throw refused(file.uri, `it has ${bytes} bytes; its manifest says ${file.bytes}. Convert it again`);
     }
     await rename(beside, path);
   } finally {
@@ -179,7 +213,7 @@ function refused(modelId: string, reason: string): PermanentFailure {
   );
 }
 
-async function isThere(path: string, { bytes }: ModelManifest): Promise<boolean> {
+async function isThere(path: string, bytes: number): Promise<boolean> {
   return (await sizeOf(path)) === bytes;
 }
 
@@ -199,16 +233,9 @@ async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-/** Numbers of processes come again, after a restart in a container even at once; hence the identity. */
 function isBeingWritten(incomingName: string): boolean {
   const [pid, identity] = incomingName.split('.').slice(-3);
-  return identity === identityOf(Number(pid));
-}
-
-/** Null when there is no such process. */
-function identityOf(pid: number): string | null {
-  const identity = processIdentity(pid);
-  return identity && createHash('sha256').update(identity).digest('hex').slice(0, 12);
+  return identity === identityDigits(Number(pid));
 }
 
 async function move(from: string, to: string): Promise<boolean> {

@@ -48,6 +48,8 @@ export interface ModelHost<Settings extends TargetSettings> {
   withdraw(record: DeploymentRecord<Settings>): Promise<void>;
   /** Frees what only that record needed, once it is deleted or replaced. Safe to repeat. */
   release(record: DeploymentRecord<Settings>): Promise<void>;
+  /** Ends what a killed process has left behind; called by every sweep. Absent where nothing can be. */
+  tidy?(): Promise<void>;
 }
 
 export interface GgufTargetOptions<Settings extends TargetSettings> {
@@ -137,7 +139,10 @@ export function createGgufTarget<Settings extends TargetSettings>(
       await host.release(record);
     },
 
-    listOwned: () => listOwned(target, records),
+    async listOwned() {
+      await host.tidy?.();
+      return listOwned(target, records);
+    },
   };
 }
 

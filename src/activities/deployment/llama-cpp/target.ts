@@ -31,14 +31,14 @@ export function createLlamaCppTarget({
     records: createRecordsOnDisk<LlamaCppSettings>(home, targetName),
     host: {
       requireUsable: () => requireInstalled(engine),
-      async admit({ name }, model) {
-        await requireRoom(files, name, model);
+      async admit({ name, modelId }, model) {
+        await requireRoom(files, name, { modelId, model });
         return null;
       },
       look: async (record) => toServingState(await files.look(record), record.model),
-      bring: ({ modelId, model }) => files.fetch(modelId, model),
+      bring: (next) => files.fetch(next),
       withdraw: async () => {},
-      release: ({ model }) => files.release(model.sha256),
+      release: (record) => files.release(record),
     },
   });
 }

@@ -15,3 +15,18 @@ export const settingsSchema = z.strictObject({
 });
 
 export type LlamaServerSettings = z.infer<typeof settingsSchema>;
+
+/** What one server needs to answer as each of several deployments asks for. */
+export function joinSettings(all: readonly LlamaServerSettings[]): LlamaServerSettings {
+  const most = (name: keyof LlamaServerSettings) => Math.max(...all.map((settings) => settings[name]));
+  return {
+    contextTokens: most('contextTokens'),
+    threads: most('threads'),
+    parallelQuestions: most('parallelQuestions'),
+    gpuLayers: most('gpuLayers'),
+  };
+}
+
+export function coversSettings(has: LlamaServerSettings, wants: LlamaServerSettings): boolean {
+  return (Object.keys(wants) as (keyof LlamaServerSettings)[]).every((name) => has[name] >= wants[name]);
+}

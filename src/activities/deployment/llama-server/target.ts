@@ -4,10 +4,11 @@ import { Obstacle, PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
 import { readChatFormat } from '../gguf/gguf-header.js';
 import { type ModelFiles, requireRoom, toServingState } from '../gguf/model-files.js';
-import type { ModelManifest } from '../gguf/model-manifest.js';
+import { bytesOf, type ModelManifest, weightsOf } from '../gguf/model-manifest.js';
 import { createRecordsOnDisk } from '../gguf/records.js';
 import { createGgufTarget, type ModelHost, type ServingState } from '../gguf/target.js';
 import type { DeploymentTarget } from '../target.js';
+import type { LlamaServerTools } from './processes.js';
 import type { Served, Servers } from './servers.js';
 import { type LlamaServerSettings, settingsSchema, targetName } from './settings.js';
 
@@ -18,12 +19,6 @@ export interface LlamaServerTargetOptions {
   readonly files: ModelFiles;
   readonly servers: Servers;
   readonly tools: LlamaServerTools;
-}
-
-/** Absolute paths. */
-export interface LlamaServerTools {
-  readonly program: string;
-  readonly python: string;
 }
 
 /** GGUF models on this machine, each in a llama-server process that outlives the worker. */
@@ -48,15 +43,15 @@ function createHost({
     requireUsable: () => requireServerTools(tools),
 
     async admit({ name, modelId }, model) {
-      await requireRoom(files, name, model);
+      await requireRoom(files, name, { modelId, model });
       requireMemory(name, model);
-      return readChatFormat(objects, modelId);
+      return readChatFormat(objects, weightsOf({ modelId, model }).uri);
     },
 
     look: (record) => lookAtServer(files, servers, record),
 
     async bring(next) {
-      await files.fetch(next.modelId, next.model);
+      await files.fetch(next);
       for (;;) {
         const state = await servers.keepGoing(next);
         if (state.phase === 'ready') return;
@@ -67,21 +62,22 @@ function createHost({
       }
     },
 
-    withdraw: (record) => servers.stop(record),
+    async withdraw(record) {
+      // The others on the same server are asked on; this one is gone with its record.
+      if (!record.model.base) await servers.stop(record);
+    },
 
     async release(record) {
       await servers.stop(record);
-      await files.release(record.model.sha256);
+      await files.release(record);
     },
+
+    tidy: () => servers.tidy(),
   };
 }
 
 /** The file first, then the server. */
-export async function lookAtServer(
-  files: ModelFiles,
-  servers: Servers,
-  record: Served,
-): Promise<ServingState> {
+async function lookAtServer(files: ModelFiles, servers: Servers, record: Served): Promise<ServingState> {
   const file = await files.look(record);
   return file.phase === 'ready' ? servers.keepGoing(record) : toServingState(file, record.model);
 }
@@ -100,7 +96,8 @@ export function requireServerTools({ program, python }: LlamaServerTools): void 
   );
 }
 
-function requireMemory(name: string, { bytes }: ModelManifest): void {
+function requireMemory(name: string, model: ModelManifest): void {
+  const bytes = bytesOf(model);
   if (process.availableMemory() > bytes) return;
   const megabytes = Math.ceil((bytes - process.availableMemory()) / 1e6);
   throw new Obstacle('capacity', `Deployment ${name} needs ${megabytes} MB more of this machine's memory`);

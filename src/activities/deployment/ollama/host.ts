@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
-import { type OllamaApi, requireOllama } from '../../inference/ollama/api.js';
+import { type OllamaApi, type OllamaModel, requireOllama } from '../../inference/ollama/api.js';
 import { readChatFormat } from '../gguf/gguf-header.js';
+import { bytesOf, filesOf, type GgufFile, weightsOf } from '../gguf/model-manifest.js';
 import type { DeploymentRecord, DeploymentRecords } from '../gguf/records.js';
 import type { ModelHost } from '../gguf/target.js';
 import type { OllamaSettings } from './settings.js';
@@ -61,7 +62,7 @@ export function createOllamaHost({ objects, records, api }: OllamaHostOptions): 
           [{ kind: 'deployment', name: request.name, owner: null }],
         );
       }
-      return readChatFormat(objects, request.modelId);
+      return readChatFormat(objects, weightsOf({ modelId: request.modelId, model }).uri);
     },
 
     async look(record) {
@@ -77,7 +78,7 @@ export function createOllamaHost({ objects, records, api }: OllamaHostOptions): 
       failures.delete(tag);
       const { bytes, done } = push(ollama, record);
       done.catch((error: unknown) => failures.set(tag, error));
-      const percent = Math.floor((100 * bytes) / record.model.bytes);
+      const percent = Math.floor((100 * bytes) / bytesOf(record.model));
       const again = failure === undefined ? '' : ` again after: ${(failure as Error).message}`;
       return { phase: 'creating', doing: `Sending the model to Ollama, ${percent} %${again}` };
     },
@@ -100,10 +101,11 @@ function toRetry(api: OllamaApi | null): OllamaApi {
   throw new Error('This worker cannot delete from Ollama; start it with ANNEAL_OLLAMA_URL');
 }
 
-/** `<registered model>:<version>-<eight digits that differ for each deployment and file>`. */
+/** `<registered model>:<version>-<eight digits that differ for each deployment and its files>`. */
 export function tagOf({ request, model }: Named): string {
   const { name, tags } = request;
-  const own = createHash('sha256').update(`${name}\n${model.sha256}`).digest('hex').slice(0, 8);
+  const files = [name, model.sha256, ...(model.base ? [model.base.sha256] : [])].join('\n');
+  const own = createHash('sha256').update(files).digest('hex').slice(0, 8);
   const version = tags['anneal:version'];
   return `${tags['anneal:model'] ?? name}:${version ? `${version}-${own}` : own}`;
 }
@@ -115,11 +117,19 @@ async function createTag(
   report: (bytes: number) => void,
 ): Promise<void> {
   const { modelId, model, request } = record;
-  if (!(await ollama.hasBlob(model.sha256))) await sendFile(ollama, objects, record, report);
+  let sent = 0;
+  for (const file of filesOf(record)) {
+    if (!(await ollama.hasBlob(file.sha256))) {
+      await sendFile(ollama, objects, file, (bytes) => report(sent + bytes));
+    }
+    sent += file.bytes;
+    report(sent);
+  }
   const { contextTokens, threads, system, template, stop } = request.settings;
   await ollama.create({
     model: tagOf(record),
-    files: { 'model.gguf': `sha256:${model.sha256}` },
+    files: { 'model.gguf': `sha256:${weightsOf(record).sha256}` },
+    ...(model.base && { adapters: { 'adapter.gguf': `sha256:${model.sha256}` } }),
     license: [markOf(request.name)],
     ...(system !== undefined && { system }),
     ...(template !== undefined && { template }),
@@ -137,11 +147,11 @@ async function createTag(
 async function sendFile(
   ollama: OllamaApi,
   objects: ObjectStore,
-  { modelId, model }: Deployed,
+  file: GgufFile,
   report: (bytes: number) => void,
 ): Promise<void> {
-  const body = await objects.read(modelId);
-  if (body === null) throw refused(modelId, 'it is not there. Convert the model again');
+  const body = await objects.read(file.uri);
+  if (body === null) throw refused(file.uri, 'it is not there. Convert the model again');
   const hash = createHash('sha256');
   let bytes = 0;
   const counted = body.pipe(
@@ -156,11 +166,11 @@ async function sendFile(
   );
   body.once('error', (error) => counted.destroy(error));
   try {
-    await ollama.pushBlob(model.sha256, counted);
+    await ollama.pushBlob(file.sha256, counted);
   } catch (error) {
     if (!counted.readableEnded || !(error instanceof PermanentFailure)) throw error;
     const found = `it has ${bytes} bytes with SHA-256 ${hash.digest('hex')}`;
-    throw refused(modelId, `${found}; its manifest says ${model.bytes} with ${model.sha256}`);
+    throw refused(file.uri, `${found}; its manifest says ${file.bytes} with ${file.sha256}`);
   } finally {
     body.destroy();
   }
@@ -183,13 +193,22 @@ async function withdraw(ollama: OllamaApi, record: Named): Promise<void> {
 }
 
 /** Null where a tag is this deployment's and serves its file. */
-function findForgery(known: { sha256: string | null; license: string }, record: Named): string | null {
+function findForgery(known: OllamaModel, record: Deployed): string | null {
   const tag = tagOf(record);
+  const remedy = `Delete it with "ollama rm ${tag}"; it is then made again`;
   if (!isMarked(known.license, record.request.name)) {
-    return `Ollama's ${tag} was replaced by somebody else. Delete it with "ollama rm ${tag}"; it is then made again`;
+    return `Ollama's ${tag} was replaced by somebody else. ${remedy}`;
   }
-  if (known.sha256 === record.model.sha256) return null;
-  return `Ollama's ${tag} serves a file with SHA-256 ${known.sha256 ?? 'unknown'}, not the deployed ${record.model.sha256}. Delete it with "ollama rm ${tag}"; it is then made again`;
+  const found = [known.sha256, ...known.adapters];
+  const expected = filesOf(record).map(({ sha256 }) => sha256);
+  const others = found.filter((sha256) => sha256 === null || !expected.includes(sha256));
+  const missing = expected.filter((sha256) => !found.includes(sha256));
+  if (others.length === 0 && missing.length === 0) return null;
+  const serves =
+    others.length > 0
+      ? `serves a file with SHA-256 ${others.map((sha256) => sha256 ?? 'unknown').join(', ')}`
+      : 'lacks a file';
+  return `Ollama's ${tag} ${serves}, not the deployed ${missing.join(', ') || expected.join(', ')}. ${remedy}`;
 }
 
 function markOf(name: string): string {

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { ModelFiles } from '../../deployment/gguf/model-files.js';
+import { filesOf } from '../../deployment/gguf/model-manifest.js';
 import {
   createRecordsOnDisk,
   type DeploymentRecord,
@@ -72,26 +73,29 @@ async function findModel(options: LlamaCppInferenceOptions, modelId: string): Pr
   if (state.phase !== 'ready') {
     throw new Error(`The file of deployment ${name} is on its way to this machine; ask again later`);
   }
-  const path = files.pathOf(record.model.sha256);
+  const paths = filesOf(record).map(({ sha256 }) => files.pathOf(sha256));
+  const [path = '', adapterPath] = paths;
+  const revisions = await Promise.all(paths.map(async (each) => revisionOf(await stat(each))));
   return {
     ...record.request.settings,
     path,
-    revision: revisionOf(await stat(path)),
-    verify: () => verify(path, record),
+    ...(adapterPath !== undefined && { adapterPath }),
+    revision: revisions.join(' '),
+    verify: () => verify(files, record),
   };
 }
 
-/** Proves that a file is the recorded model. */
-async function verify(
-  path: string,
-  { deploymentId, model }: Pick<DeploymentRecord, 'deploymentId' | 'model'>,
-) {
-  const sha256 = await hashFile(path);
-  if (sha256 === model.sha256) return;
-  throw refused(
-    deploymentId,
-    `${path} has SHA-256 ${sha256}, so it is not the model that was deployed. Delete that file; it is then fetched again`,
-  );
+/** Proves that the files are the recorded model. */
+async function verify(files: ModelFiles, record: DeploymentRecord) {
+  for (const file of filesOf(record)) {
+    const path = files.pathOf(file.sha256);
+    const sha256 = await hashFile(path);
+    if (sha256 === file.sha256) continue;
+    throw refused(
+      record.deploymentId,
+      `${path} has SHA-256 ${sha256}, so it is not the model that was deployed. Delete that file; it is then fetched again`,
+    );
+  }
 }
 
 async function findBaseModel(home: string, name: string): Promise<VerifiedModel> {

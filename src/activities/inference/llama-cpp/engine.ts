@@ -4,6 +4,8 @@ import type { ModelAnswer, ModelQuestion } from '../client.js';
 export interface ModelToLoad {
   /** A `.gguf` file. */
   readonly path: string;
+  /** A LoRA adapter on it, also a `.gguf` file. */
+  readonly adapterPath?: string | undefined;
   /** Tokens of prompt and answer together. */
   readonly contextTokens: number;
   readonly threads: number;

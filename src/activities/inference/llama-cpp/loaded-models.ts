@@ -7,9 +7,9 @@ import {
 } from './engine.js';
 
 export interface VerifiedModel extends ModelToLoad {
-  /** Differs when the file has been replaced, so that nothing old answers for it. */
+  /** Differs when a file has been replaced, so that nothing old answers for it. */
   readonly revision: string;
-  /** Throws unless the file is the model that it is taken for; called before it is loaded. */
+  /** Throws unless the files are the model that it is taken for; called before it is loaded. */
   verify(): Promise<void>;
 }
 
@@ -61,8 +61,9 @@ export function createLoadedModels(engine: LlamaEngine, capacity: number): Loade
   return {
     async use(model, signal, ask) {
       throwIfWithdrawn(signal);
-      const { path, revision, contextTokens, threads } = model;
-      const entry = open(JSON.stringify([path, revision, contextTokens, threads]), model);
+      const { path, adapterPath, revision, contextTokens, threads } = model;
+      const key = JSON.stringify([path, adapterPath, revision, contextTokens, threads]);
+      const entry = open(key, model);
       const before = entry.lastInLine;
       let leave = () => {};
       const answered = new Promise<void>((resolve) => {

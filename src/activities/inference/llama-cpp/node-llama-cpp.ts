@@ -36,7 +36,12 @@ interface Model {
   readonly fileInfo: { readonly metadata: { readonly tokenizer?: { readonly chat_template?: string } } };
   readonly trainContextSize: number;
   readonly tokens: { readonly bosString: string | null; readonly eosString: string | null };
-  createContext(options: { contextSize: number; sequences: 1; threads: number }): Promise<Context>;
+  createContext(options: {
+    contextSize: number;
+    sequences: 1;
+    threads: number;
+    lora?: { adapters: readonly { filePath: string; scale: number }[] };
+  }): Promise<Context>;
   tokenize(text: string, specialTokens: boolean): Token[];
   detokenize(tokens: readonly Token[], specialTokens: boolean, lastTokens?: readonly Token[]): string;
   getTokenAttributes(token: Token): { readonly control: boolean };
@@ -116,7 +121,7 @@ async function open(folder: string): Promise<Installation> {
 
 async function load(
   installation: Installation,
-  { path, contextTokens, threads }: ModelToLoad,
+  { path, adapterPath, contextTokens, threads }: ModelToLoad,
 ): Promise<LoadedModel> {
   const model = await installation.llama.loadModel({ modelPath: path });
   try {
@@ -125,7 +130,12 @@ async function load(
     const { bosString, eosString } = model.tokens;
     const chat: ChatTemplate = { template, beginText: bosString ?? '', endText: eosString ?? '' };
     const contextSize = Math.min(contextTokens, model.trainContextSize);
-    const context = await model.createContext({ contextSize, sequences: 1, threads });
+    const context = await model.createContext({
+      contextSize,
+      sequences: 1,
+      threads,
+      ...(adapterPath !== undefined && { lora: { adapters: [{ filePath: adapterPath, scale: 1 }] } }),
+    });
     const sequence = context.getSequence();
     return {
       async answer(question, signal) {

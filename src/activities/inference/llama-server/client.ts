@@ -1,13 +1,10 @@
 import { PermanentFailure } from '../../../domain/failures.js';
-import type { ModelFiles } from '../../deployment/gguf/model-files.js';
+import { type ModelFiles, toServingState } from '../../deployment/gguf/model-files.js';
 import { createRecordsOnDisk, openServed } from '../../deployment/gguf/records.js';
-import { nameOf, type Servers } from '../../deployment/llama-server/servers.js';
+import type { LlamaServerTools } from '../../deployment/llama-server/processes.js';
+import type { Servers } from '../../deployment/llama-server/servers.js';
 import { type LlamaServerSettings, targetName } from '../../deployment/llama-server/settings.js';
-import {
-  type LlamaServerTools,
-  lookAtServer,
-  requireServerTools,
-} from '../../deployment/llama-server/target.js';
+import { requireServerTools } from '../../deployment/llama-server/target.js';
 import { refuseControlTexts } from '../chat-prompt.js';
 import type { InferenceClient, ModelQuestion } from '../client.js';
 import { createOpenAiCompatibleClient, type Endpoint } from '../openai-compatible/client.js';
@@ -38,16 +35,15 @@ async function find(
   );
   if (record === null) throw refused(modelId, 'this machine has no such deployment');
   refuseControlTexts(question, (text) => record.chat?.controlTexts.find((control) => text.includes(control)));
-  const state = await lookAtServer(files, servers, record);
-  if (state.phase === 'unusable') throw refused(modelId, state.reason);
-  const url = await servers.urlOf(record);
-  if (state.phase !== 'ready' || url === null) {
-    throw new Error(
-      `${modelId} is not ready (${state.phase === 'ready' ? 'no address' : state.doing}); ask again later`,
-    );
+  const file = toServingState(await files.look(record), record.model);
+  const held = file.phase === 'ready' ? await servers.hold(record) : file;
+  if ('phase' in held) {
+    if (held.phase === 'unusable') throw refused(modelId, held.reason);
+    throw new Error(`${modelId} is not ready (${held.doing}); ask again later`);
   }
+  const { url, name: model, more, release } = held;
   // What an earlier question has left in the cache could change the last digits, and with them the answer.
-  return { server: 'llama-server', url, model: nameOf(record), more: { cache_prompt: false } };
+  return { server: 'llama-server', url, model, more: { cache_prompt: false, ...more }, release };
 }
 
 function refused(modelId: string, reason: string): PermanentFailure {

@@ -6,6 +6,8 @@ import { callServer, readLines, type ServerCall } from '../http.js';
 export interface OllamaModel {
   /** SHA-256 of the GGUF file that it serves. */
   readonly sha256: string | null;
+  /** The same of its LoRA adapters. */
+  readonly adapters: readonly string[];
   /** The text that came with it when it was created. */
   readonly license: string;
 }
@@ -58,7 +60,11 @@ export function createOllamaApi(url: string): OllamaApi {
         modelfile?: string;
         license?: string;
       };
-      return { sha256: /^FROM .*sha256-([0-9a-f]{64})\s*$/m.exec(modelfile)?.[1] ?? null, license };
+      const filesAfter = (word: string) =>
+        [...modelfile.matchAll(new RegExp(`^${word} .*sha256-([0-9a-f]{64})\\s*$`, 'gm'))].map(
+          ([, sha256]) => sha256 as string,
+        );
+      return { sha256: filesAfter('FROM')[0] ?? null, adapters: filesAfter('ADAPTER'), license };
     },
 
     hasBlob: async (sha256) => (await call(`/api/blobs/sha256:${sha256}`, { method: 'HEAD' })) !== null,

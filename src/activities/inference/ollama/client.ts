@@ -96,13 +96,18 @@ function summarize(last: OllamaPiece) {
   };
 }
 
-/** Equal pieces after which Ollama ends an answer without its last piece; see `Completion` in its llm/server.go. */
+/**
+ * Equal pieces after which Ollama ends an answer without its last piece; see `Completion` in its llm/server.go, where
+ * an answer that begins with white space counts its first piece as a repetition already.
+ */
 const equalPieces = 31;
 
 /** An answer that Ollama has ended because the model repeats itself is the model's answer; any other is torn. */
 function summarizeRepetition(said: readonly string[], elapsedMs: number) {
-  const end = said.slice(-equalPieces).map((piece) => piece.trim());
-  if (end.length < equalPieces || new Set(end).size > 1) {
+  const trimmed = said.map((piece) => piece.trim());
+  const isBlank = trimmed.every((piece) => piece === '');
+  const end = trimmed.slice(isBlank ? 1 - equalPieces : -equalPieces);
+  if (end.length < (isBlank ? equalPieces - 1 : equalPieces) || new Set(end).size > 1) {
     throw new Error('Ollama broke off its answer without a word');
   }
   return { stopReason: 'repetition', inputTokens: 0, outputTokens: said.length, latencyMs: elapsedMs };

@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly model: string;
   /** Fields of the request that only this kind of server knows. */
   readonly more?: JsonObject;
+  /** Called once the question is answered, or is not going to be. */
+  release?(): Promise<void>;
 }
 
 export interface OpenAiCompatibleOptions {
@@ -34,21 +36,28 @@ export function createOpenAiCompatibleClient({ name, find }: OpenAiCompatibleOpt
     async ask(question, signal) {
       throwIfWithdrawn(signal);
       refuseTheImpossible(question);
-      const { server, url, model, more } = await find(question);
-      const call: ServerCall = {
-        server,
-        url: `${url}/v1/chat/completions`,
-        method: 'POST',
-        body: { ...toRequest(question), model, ...more },
-        signal,
-      };
-      const stopwatch = startStopwatch();
-      const response = await callServer(call);
-      if (response === null)
-        throw new Error(`${server} at ${url} has no /v1/chat/completions or no ${model}`);
-      return collect(call, response, stopwatch);
+      const endpoint = await find(question);
+      return ask(endpoint, question, signal).finally(() => endpoint.release?.());
     },
   };
+}
+
+async function ask(
+  { server, url, model, more }: Endpoint,
+  question: ModelQuestion,
+  signal: AbortSignal | undefined,
+): Promise<ModelAnswer> {
+  const call: ServerCall = {
+    server,
+    url: `${url}/v1/chat/completions`,
+    method: 'POST',
+    body: { ...toRequest(question), model, ...more },
+    signal,
+  };
+  const stopwatch = startStopwatch();
+  const response = await callServer(call);
+  if (response === null) throw new Error(`${server} at ${url} has no /v1/chat/completions or no ${model}`);
+  return collect(call, response, stopwatch);
 }
 
 function toRequest(question: ModelQuestion) {

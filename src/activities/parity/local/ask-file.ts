@@ -1,17 +1,22 @@
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { FileAnswer, FileMeasurement, GoldenPrompt, ParityReference } from '../../../domain/parity.js';
-import { type LlamaEngine, type LoadedModel, throwIfWithdrawn } from '../../inference/llama-cpp/engine.js';
+import {
+  type LlamaEngine,
+  type LoadedModel,
+  type ModelToLoad,
+  throwIfWithdrawn,
+} from '../../inference/llama-cpp/engine.js';
 
 /** The context is not stretched to its last token by the longest prompt. */
 const spareTokens = 64;
 
 /**
- * Puts every golden prompt to a file, and the trained model's answer after it. A file that cannot be loaded or
+ * Puts every golden prompt to a file, and the trained model's answer after it. A file (and an adapter on it) that cannot be loaded or
  * does not take a prompt is a finding, not an error.
  */
 export async function askFile(
   engine: LlamaEngine,
-  path: string,
+  file: Pick<ModelToLoad, 'path' | 'adapterPath'>,
   { prompts, answerTokens }: { readonly prompts: readonly GoldenPrompt[]; readonly answerTokens: number },
   reference: ParityReference,
   signal: AbortSignal,
@@ -19,7 +24,12 @@ export async function askFile(
   const longest = Math.max(...reference.answers.map((answer) => answer.promptTokens.length));
   let loaded: LoadedModel;
   try {
-    loaded = await engine.load({ path, contextTokens: longest + answerTokens + spareTokens, threads: 1 });
+    loaded = await engine.load({
+      path: file.path,
+      adapterPath: file.adapterPath,
+      contextTokens: longest + answerTokens + spareTokens,
+      threads: 1,
+    });
   } catch (error) {
     throwIfWithdrawn(signal);
     return { problem: `llama.cpp does not load it: ${reasonOf(error)}`, answers: [] };

@@ -2,12 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Quantization } from '../../../domain/artifact.js';
+import type { Artifact, Quantization } from '../../../domain/artifact.js';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { FileMeasurement, ParityReference, RuntimeSettings } from '../../../domain/parity.js';
 import { downloadAdapter } from '../../conversion/local/adapter.js';
 import type { LocalConverterOptions } from '../../conversion/local/converter.js';
 import { type ProgramEvent, runConversion, runProgram } from '../../conversion/local/program.js';
+import type { ObjectStore } from '../../dataset/object-store.js';
 import { type LlamaEngine, requireInstalled } from '../../inference/llama-cpp/engine.js';
 import { hashFile } from '../../training/local/artifact.js';
 import { baseModelPath } from '../../training/local/base-models.js';
@@ -21,7 +22,10 @@ export interface LocalParityOptions extends LocalConverterOptions {
 
 interface ModelFile {
   readonly format: Quantization;
+  /** Weights, tokenizer and chat template. */
   readonly path: string;
+  /** Of the LoRA adapter on them, where it is a file of its own. */
+  readonly adapterPath?: string;
 }
 
 type ParityEvent =
@@ -80,7 +84,7 @@ async function measure(
     const { settings, problem } = described.get(file.format) ?? { settings: null, problem: null };
     const asked =
       problem === null
-        ? await askFile(options.engine, file.path, request, reference, signal)
+        ? await askFile(options.engine, file, request, reference, signal)
         : { problem, answers: [] };
     measured.push({ format: file.format, settings, ...asked });
   }
@@ -89,17 +93,32 @@ async function measure(
 
 async function downloadArtifact(
   { objects }: LocalParityOptions,
-  { artifact: { uri, quantization, sha256 } }: ParityRequest,
+  { artifact }: ParityRequest,
   folder: string,
 ): Promise<ModelFile> {
-  const path = join(folder, `${quantization}.gguf`);
+  const { quantization: format, base } = artifact;
+  const path = join(folder, `${format}-served.gguf`);
+  if (!base) {
+    await download(objects, artifact, path);
+    return { format, path };
+  }
+  const adapterPath = join(folder, 'adapter.gguf');
+  await download(objects, base, path);
+  await download(objects, artifact, adapterPath);
+  return { format, path, adapterPath };
+}
+
+async function download(
+  objects: ObjectStore,
+  { uri, sha256 }: Pick<Artifact, 'uri' | 'sha256'>,
+  path: string,
+): Promise<void> {
   const body = await objects.read(uri);
   if (body === null) throw damaged(uri, 'it is not there');
   await pipeline(body, createWriteStream(path));
   const found = await hashFile(path);
-  if (found !== sha256)
-    throw damaged(uri, `it has SHA-256 ${found}, and had ${sha256} when it was converted`);
-  return { format: quantization, path };
+  if (found === sha256) return;
+  throw damaged(uri, `it has SHA-256 ${found}, and had ${sha256} when it was converted`);
 }
 
 function damaged(uri: string, found: string): PermanentFailure {

@@ -31,6 +31,8 @@ export interface AdapterManifest {
   readonly validationLoss: number | null;
   /** What it was trained on, for instance `cpu`. */
   readonly device: string | null;
+  /** What trained it, for instance `torch`. */
+  readonly engine: string | null;
   /** SHA-256 of `adapter/adapter_model.safetensors`. */
   readonly adapterSha256: string;
   readonly files: readonly ArtifactFile[];
@@ -94,6 +96,7 @@ export async function uploadArtifact(
     trainingLoss: progress.step?.trainingLoss ?? null,
     validationLoss: progress.validationLoss,
     device: progress.device,
+    engine: progress.engine,
     adapterSha256,
     files,
     tags: request.tags,

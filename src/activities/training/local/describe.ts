@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { sparkline } from '../../../domain/loss-curve.js';
 import type { TrainingJobDescription } from '../../../domain/training-job.js';
 import { deleteArtifact, findDamage, uploadArtifact } from './artifact.js';
-import { describeStep, lossCurveOf, readProgress, type TrainingProgress } from './events.js';
+import { describeEngine, describeStep, lossCurveOf, readProgress, type TrainingProgress } from './events.js';
 import {
   isCancelled,
   type JobFolder,
@@ -37,8 +37,11 @@ export async function describeJob(
 
 type State = Pick<TrainingJobDescription, 'status' | 'rawStatus' | 'progress'>;
 
-function goingOn(job: JobFolder, supervision: Supervision, { step, training }: TrainingProgress): State {
-  const reached = step && `${describeStep(step, epochsOf(job))} ${sparkline(training)}`;
+function goingOn(job: JobFolder, supervision: Supervision, progress: TrainingProgress): State {
+  const { step, training } = progress;
+  const engine = describeEngine(progress);
+  const on = engine === null ? '' : `, ${engine}`;
+  const reached = step && `${describeStep(step, epochsOf(job))}${on} ${sparkline(training)}`;
   switch (supervision.phase) {
     case 'stuck':
       return { status: 'pending', rawStatus: 'Queued', progress: `cannot go on: ${supervision.reason}` };
@@ -75,8 +78,10 @@ async function describeEnd(
   const progress = await readProgress(job.path);
   const { step } = progress;
   const last = step ? describeStep({ ...step, etaSeconds: null }, epochsOf(job)) : 'before its first step';
-  const { earlyStop } = lossCurveOf(progress);
-  const reached = earlyStop === null ? last : `${last}; ${earlyStop}`;
+  const { earlyStop, engine } = lossCurveOf(progress);
+  const reached = [engine ? `${last}, ${engine}` : last, ...(earlyStop === null ? [] : [earlyStop])].join(
+    '; ',
+  );
   const common = {
     ...lossesOf(progress),
     failureMessage: null,

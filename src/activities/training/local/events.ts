@@ -6,7 +6,14 @@ import { formatElapsed } from '../../../domain/waiting.js';
 
 /** One line of `events.jsonl`, as the trainer writes it; fields that nobody here reads are left out. */
 export type TrainerEvent =
-  | { readonly event: 'start'; readonly steps: number; readonly device: string; readonly at: string }
+  | {
+      readonly event: 'start';
+      readonly steps: number;
+      readonly device: string;
+      /** Jobs of earlier versions name none. */
+      readonly engine?: string;
+      readonly at: string;
+    }
   | {
       readonly event: 'step';
       readonly step: number;
@@ -25,6 +32,8 @@ export interface TrainingProgress {
   /** ISO-8601; when the first trainer began. */
   readonly startedAt: string | null;
   readonly device: string | null;
+  /** The library that trains, for instance `torch`. */
+  readonly engine: string | null;
   readonly step: Extract<TrainerEvent, { event: 'step' }> | null;
   readonly validationLoss: number | null;
   /** Why it ended before its last step; null where it did not. */
@@ -39,6 +48,7 @@ export interface TrainingProgress {
 const nothingYet: TrainingProgress = {
   startedAt: null,
   device: null,
+  engine: null,
   step: null,
   validationLoss: null,
   earlyStop: null,
@@ -74,14 +84,22 @@ export async function readProgress(jobPath: string): Promise<TrainingProgress> {
 }
 
 /** For the report: as many points as a picture shows. */
-export function lossCurveOf({ training, validation, earlyStop, best }: TrainingProgress): LossCurve {
+export function lossCurveOf(progress: TrainingProgress): LossCurve {
+  const { training, validation, earlyStop, best } = progress;
+  const engine = describeEngine(progress);
   return {
+    ...(engine !== null && { engine }),
     training: thinOut(training, curvePoints),
     validation: thinOut(validation, curvePoints),
     earlyStop:
       earlyStop &&
       `stopped early at step ${earlyStop.step} of ${earlyStop.steps}, because ${earlyStop.reason}; the adapter of step ${best?.step ?? '?'} is kept`,
   };
+}
+
+/** For people: `torch on cuda`; null until the trainer has said so. */
+export function describeEngine({ engine, device }: TrainingProgress): string | null {
+  return engine === null || device === null ? null : `${engine} on ${device}`;
 }
 
 /** For people: `step 42 of 120, epoch 1.4 of 4, loss 0.83, 310 tokens/s, 4 min left`. */
@@ -102,7 +120,12 @@ export function describeStep(
 function add(progress: TrainingProgress, event: TrainerEvent): TrainingProgress {
   switch (event.event) {
     case 'start':
-      return { ...progress, startedAt: progress.startedAt ?? event.at, device: event.device };
+      return {
+        ...progress,
+        startedAt: progress.startedAt ?? event.at,
+        device: event.device,
+        engine: event.engine ?? null,
+      };
     case 'step':
       return { ...progress, step: event };
     case 'validation':

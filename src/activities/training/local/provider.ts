@@ -19,7 +19,7 @@ import {
   writeRecord,
 } from './job-folder.js';
 import type { LocalTrainingOptions } from './options.js';
-import { parseLocalSettings, resolveHyperparameters } from './settings.js';
+import { checkEngine, parseLocalSettings, resolveHyperparameters } from './settings.js';
 import { adoptOrCreateJob } from './submit.js';
 import { keepGoing } from './supervision.js';
 
@@ -78,7 +78,9 @@ function resolve(
   const unknown = checkBaseModel(home, baseModel);
   const hyperparameters = resolveHyperparameters(input.hyperparameters);
   const settings = parseLocalSettings(input.settings);
-  const problems = [...(unknown ? [unknown] : []), ...hyperparameters.problems, ...settings.problems];
+  const mismatch = checkEngine(settings.value, hyperparameters.values);
+  const found = [unknown, mismatch].filter((problem) => problem !== null);
+  const problems = [...found, ...hyperparameters.problems, ...settings.problems];
   if (problems.length > 0) {
     throw new PermanentFailure('InvalidInput', formatProblems('training', problems), problems);
   }

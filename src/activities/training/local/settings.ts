@@ -1,17 +1,35 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { type HyperparameterRange, resolveInRanges } from '../../../domain/hyperparameters.js';
+import {
+  type HyperparameterRange,
+  type HyperparameterText,
+  type HyperparameterValue,
+  resolveInRanges,
+} from '../../../domain/hyperparameters.js';
 import { type InputProblem, parseInput } from '../../../domain/parse-input.js';
 
 /** What people may set of a LoRA training. */
 export const hyperparameterRanges = {
   epochCount: { min: 1, max: 50, integer: true, default: 4 },
   learningRate: { min: 1e-6, max: 1e-2, integer: false, default: 2e-4 },
+  /** Records that go through the model at once: what the memory has room for. */
   batchSize: { min: 1, max: 64, integer: true, default: 4 },
+  /** Batches that make one step: it learns `batchSize` times as many records. One when left out. */
+  gradientAccumulationSteps: { min: 1, max: 1024, integer: true, default: null },
   rank: { min: 1, max: 256, integer: true, default: 16 },
   /** The adapter's weight is alpha ÷ rank; far above 2 a training tends to diverge. */
   alpha: { min: 1, max: 512, integer: false, default: 32 },
   dropout: { min: 0, max: 0.5, integer: false, default: 0.05 },
+  /** Linear layers that get an adapter, by the last part of their names; all of them when left out. */
+  targetModules: {
+    pattern: /^(all-linear|\w+(,\w+)*)$/,
+    allowed: '"all-linear", or names of layers with commas between them, for instance "q_proj,v_proj"',
+    default: null,
+  },
+  /** QLoRA: the base model's weights in 4 bits while its adapter is trained. */
+  baseModelQuantization: { pattern: /^(none|nf4)$/, allowed: '"none" or "nf4"', default: null },
+  /** Computes again in the backward pass what it would have to keep: less memory, more time. */
+  gradientCheckpointing: { pattern: /^(true|false)$/, allowed: 'true or false', default: null },
   /** Tokens; a run with a longer record fails and says what would do. */
   maximumSequenceLength: { min: 64, max: 32_768, integer: true, default: 1024 },
   /** Ends the training early, whatever the epochs. */
@@ -27,7 +45,7 @@ export const hyperparameterRanges = {
   /** Ends the training once the training loss, in the mean, is so many times its lowest. */
   spikeFactor: { min: 1.01, max: 100, integer: false, default: null },
   seed: { min: 0, max: 2_147_483_647, integer: true, default: 1 },
-} as const satisfies Record<string, HyperparameterRange>;
+} as const satisfies Record<string, HyperparameterRange | HyperparameterText>;
 
 type Hyperparameter = keyof typeof hyperparameterRanges;
 
@@ -38,26 +56,44 @@ const settingsSchema = z.strictObject({
     .min(1, 'a whole number from 1 to 256')
     .max(256, 'a whole number from 1 to 256')
     .optional(),
+  /** The library that trains; what fits the machine when left out. */
+  engine: z.enum(['auto', 'torch', 'mlx']).optional(),
 });
 
 export type LocalTrainingSettings = z.infer<typeof settingsSchema>;
 
 /** Completes and checks hyperparameters. Values come back as plain decimal strings. */
 export function resolveHyperparameters(
-  given: Readonly<Record<string, string | number>>,
+  given: Readonly<Record<string, HyperparameterValue>>,
 ): ReturnType<typeof resolveInRanges> {
   return resolveInRanges(hyperparameterRanges, given);
 }
 
-/** As the trainer takes them: numbers, and null where there is no limit. */
+/** As the trainer takes them; null where nothing was said. */
 export function toTrainerHyperparameters(
   values: Readonly<Record<string, string>>,
-): Record<Hyperparameter, number | null> {
-  const entries = Object.keys(hyperparameterRanges).map((name) => {
+): Record<Hyperparameter, HyperparameterValue | null> {
+  const entries = Object.entries(hyperparameterRanges).map(([name, range]) => {
     const value = values[name];
-    return [name, value === undefined ? null : Number(value)];
+    if (value === undefined) return [name, null];
+    if (!('pattern' in range)) return [name, Number(value)];
+    return [name, value === 'true' || value === 'false' ? value === 'true' : value];
   });
   return Object.fromEntries(entries);
+}
+
+/** What MLX has not; the trainer finds out what this machine has not. */
+export function checkEngine(
+  { engine }: LocalTrainingSettings,
+  { baseModelQuantization }: Readonly<Record<string, string>>,
+): InputProblem | null {
+  if (engine !== 'mlx' || (baseModelQuantization ?? 'none') === 'none') return null;
+  return {
+    path: 'training.hyperparameters.baseModelQuantization',
+    found: JSON.stringify(baseModelQuantization),
+    allowed: '"none", because training.settings.engine is "mlx"',
+    hint: null,
+  };
 }
 
 /** Checks `training.settings`. */

@@ -65,6 +65,7 @@ async function fill(options: LocalTrainingOptions, request: TrainingJobRequest, 
   const { jobName, training, validation } = request;
   // The trainer reads from where the folder will lie, not from where it is filled.
   const finalPath = jobPath(home, jobName);
+  const settings = request.settings as LocalTrainingSettings;
   try {
     await mkdir(join(path, 'data'));
     await download(objects, training, join(path, trainingFile));
@@ -75,7 +76,8 @@ async function fill(options: LocalTrainingOptions, request: TrainingJobRequest, 
       trainingFile: join(finalPath, trainingFile),
       validationFile: validation && join(finalPath, validationFile),
       hyperparameters: toTrainerHyperparameters(request.hyperparameters),
-      threads: threadsOf(request.settings as LocalTrainingSettings, trainers),
+      threads: threadsOf(settings, trainers),
+      engine: settings.engine ?? 'auto',
     };
     await writeFile(join(path, 'train.json'), JSON.stringify(trainerRequest, null, 2), { flush: true });
     const submittedAt = new Date().toISOString();

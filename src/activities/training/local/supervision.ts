@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startDetached } from '../../detached-program.js';
 import { isAlive, processIdentity } from '../../process-identity.js';
 import { type JobFolder, readRecord, writeRecord } from './job-folder.js';
 import { findMissingTool, type LocalTrainingOptions } from './options.js';
@@ -56,24 +55,14 @@ async function startSupervisor(options: LocalTrainingOptions, job: JobFolder): P
     graceSeconds: options.graceSeconds ?? 60,
     restartSeconds: options.restartSeconds ?? 2,
   };
-  const log = openSync(join(job.path, 'supervisor.log'), 'a');
-  try {
-    // A session of its own, so that it outlives the worker and every signal to the worker's terminal.
-    const child = spawn(options.python, ['-I', program, JSON.stringify(settings)], {
-      cwd: job.path,
-      detached: true,
-      stdio: ['ignore', log, log],
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
-    child.unref();
-    const { pid = 0 } = child;
-    await writeRecord(startingRecord(job), { pid, identity: processIdentity(pid) });
-  } finally {
-    closeSync(log);
-  }
+  const { pid = 0 } = await startDetached({
+    python: options.python,
+    program,
+    settings,
+    folder: job.path,
+    logFile: join(job.path, 'supervisor.log'),
+  });
+  await writeRecord(startingRecord(job), { pid, identity: processIdentity(pid) });
 }
 
 /** Who was started last, until the one that holds the lock has written itself down. */

@@ -87,7 +87,8 @@ function metricTable(report: ValidationReport): string {
 function trainingSection({ lossCurve }: ValidationReport): string {
   if (!lossCurve) return '';
   const earlyStop = lossCurve.earlyStop ? `<p>It ${html(lossCurve.earlyStop)}.</p>` : '';
-  return `<h2>Training</h2>${lossPlot(lossCurve)}${earlyStop}`;
+  const engine = lossCurve.engine ? `<p>Trained with ${html(lossCurve.engine)}.</p>` : '';
+  return `<h2>Training</h2>${lossPlot(lossCurve)}${earlyStop}${engine}`;
 }
 
 function paritySection({ parity = [] }: ValidationReport): string {

@@ -125,6 +125,7 @@ function lossSection({ lossCurve }: ValidationReport): string {
     ...line('Training loss', lossCurve.training),
     ...line('Validation loss', lossCurve.validation),
     ...(lossCurve.earlyStop ? [`It ${markdown(lossCurve.earlyStop)}.`] : []),
+    ...(lossCurve.engine ? [`Trained with ${markdown(lossCurve.engine)}.`] : []),
   ].join('\n\n');
 }
 

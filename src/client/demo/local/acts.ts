@@ -1,15 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ValidationReport } from '../../../activities/validation/report/report.js';
+import type { Quantization } from '../../../domain/artifact.js';
 import { datasetManifestSchema } from '../../../domain/dataset/manifest.js';
+import { parityCells, parityHead } from '../../../domain/parity.js';
 import type { RunResult } from '../../../domain/run-state.js';
 import type { Dependencies } from '../../../workers/dependencies.js';
 import { baseModelName } from '../../local/layout.js';
 import { pathFromClone } from '../../repository-root.js';
+import { tableLines } from '../../trials/table.js';
 import { mustHold, type Stage } from '../act.js';
 import { indent } from '../first-model.js';
 import { askBaseModel, type BaseModelAnswers } from './base-model-answers.js';
-import { drawLossCurve, readLosses } from './loss-curve.js';
+import { drawLossCurve } from './loss-curve.js';
 import { renderWithShuffledScores } from './shuffle-scores.js';
 
 /** How much is trained and asked; the defaults are for two idle cores. */
@@ -37,7 +40,7 @@ export interface TrainedRun {
 
 const dataSeed = 1;
 /** Some twenty held-out records, by the hash of their handles. */
-const validationShare = 0.08;
+const validationShare = 0.1;
 
 /** Act 1: real weights learn the task, and the champion is compared with the model that it was made of. */
 export async function realModel(act: LocalAct): Promise<{ run: TrainedRun; base: BaseModelAnswers }> {
@@ -46,7 +49,13 @@ export async function realModel(act: LocalAct): Promise<{ run: TrainedRun; base:
   print('\nAct 1: real weights learn to score profiles\n');
   print(`  Data: ${size.records} invented profiles with scores. No real person is among them.\n`);
   const source = { kind: 'builder', backend: 'synthetic', records: size.records, seed: dataSeed };
-  const run = await train(act, 'fine-tune/profiles', 'Real LoRA on invented profiles', source, size.steps);
+  const run = await train(act, {
+    workflowId: 'fine-tune/profiles',
+    summary: 'Real LoRA on invented profiles',
+    source,
+    maximumSteps: size.steps,
+    compare: ['f16', 'q4_k_m'],
+  });
   mustHold(run.result.outcome === 'promoted', `the model is promoted, not ${describeEnd(run)}`);
 
   print('\n  The untrained model is asked the held-out questions, too:');
@@ -85,8 +94,13 @@ export async function shuffledScores(act: LocalAct, champion: number | null): Pr
   const path = join(folder, 'shuffled-scores.jsonl');
   writeFileSync(path, renderWithShuffledScores(records, 11));
   const source = { kind: 'file', path: pathFromClone(path) };
-  const summary = 'Real LoRA on shuffled scores';
-  const run = await train(act, 'fine-tune/shuffled', summary, source, size.shuffledSteps);
+  const run = await train(act, {
+    workflowId: 'fine-tune/shuffled',
+    summary: 'Real LoRA on shuffled scores',
+    source,
+    maximumSteps: size.shuffledSteps,
+    compare: [],
+  });
   mustHold(run.result.outcome === 'rejected', `the model is rejected, not ${describeEnd(run)}`);
   mustHold(run.result.champion === champion, 'the champion is the version it was');
   print('\n  The champion answers as before:');
@@ -94,45 +108,45 @@ export async function shuffledScores(act: LocalAct, champion: number | null): Pr
   return run;
 }
 
+interface TrainingOrder {
+  readonly workflowId: string;
+  readonly summary: string;
+  readonly source: object;
+  readonly maximumSteps: number;
+  /** Formats that are measured beside the one that is served. */
+  readonly compare: readonly Quantization[];
+}
+
 async function train(
   { stage, dependencies, size, policy }: LocalAct,
-  workflowId: string,
-  summary: string,
-  source: object,
-  maximumSteps: number,
+  { workflowId, summary, source, maximumSteps, compare }: TrainingOrder,
 ): Promise<TrainedRun> {
-  const { print, recipe, stack } = stage;
+  const { print, recipe } = stage;
   const startedAt = performance.now();
-  let job = '';
   const { batchSize } = size;
-  const hyperparameters = { maximumSteps, batchSize, learningRate: 0.001, maximumSequenceLength: 512 };
-  const followed = await stage.fineTune(
-    workflowId,
-    summary,
-    {
-      recipe: recipe.name,
-      dataset: { source, validationShare },
-      training: { provider: 'local', baseModel: baseModelName, hyperparameters },
-      conversion: { quantization: 'q8_0' },
-      deployment: { target: 'llama-cpp' },
-      validation: { policy },
-    },
-    async (status) => {
-      job = status.job?.name ?? job;
-    },
-  );
+  const hyperparameters = { maximumSteps, batchSize, learningRate: 0.0015, maximumSequenceLength: 512 };
+  const followed = await stage.fineTune(workflowId, summary, {
+    recipe: recipe.name,
+    dataset: { source, validationShare },
+    training: { provider: 'local', baseModel: baseModelName, hyperparameters },
+    conversion: { quantization: 'q8_0', compare },
+    deployment: { target: 'llama-cpp' },
+    validation: { policy },
+  });
   const { result, closed, failure } = followed;
   if (!result) throw new Error(`The run ended as ${closed}: ${failure}`);
-  const losses = readLosses(stack.home.path, job);
+  const report = await reportOf(dependencies, result);
+  const losses = report.lossCurve?.training ?? [];
   print('\n  Training loss:');
   for (const line of drawLossCurve(losses)) print(`    ${line}`);
-  const report = await reportOf(dependencies, result);
+  print('\n  Parity with the trained weights:');
+  for (const line of tableLines([parityHead, ...(report.parity ?? []).map(parityCells)])) print(`  ${line}`);
   print('\n  Gates:');
   for (const { status, critical, explanation } of report.checks) {
     print(`    ${status.padEnd(6)} ${critical ? '' : '(reported only) '}${explanation}`);
   }
   await stage.summarize(workflowId, result);
-  return { result, report, lastLoss: losses.at(-1) ?? Number.NaN, minutes: minutesSince(startedAt) };
+  return { result, report, lastLoss: losses.at(-1)?.[1] ?? Number.NaN, minutes: minutesSince(startedAt) };
 }
 
 /** The first question of a process loads the model and may take longer than a user is made to wait. */

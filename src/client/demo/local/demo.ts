@@ -10,6 +10,7 @@ import { repositoryRoot } from '../../repository-root.js';
 import { type Home, homeAt } from '../../stack/home.js';
 import { type Stack, startStack } from '../../stack/stack.js';
 import { StackInterrupted } from '../../stack/stack-error.js';
+import { tableLines } from '../../trials/table.js';
 import { configOf, withoutLooks } from '../../trials/trial.js';
 import { Stage } from '../act.js';
 import {
@@ -158,13 +159,8 @@ function printSummary(
     row('trained on scores', run, size.steps),
     row('trained on shuffled scores', shuffled, size.shuffledSteps),
   ];
-  const widths = (table[0] ?? []).map((_, column) =>
-    Math.max(...table.map((line) => line[column]?.length ?? 0)),
-  );
   stage.print('');
-  for (const line of table) {
-    stage.print(`  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
-  }
+  for (const line of tableLines(table)) stage.print(line);
   for (const { run: name, report } of stage.summaries) stage.print(`  report of ${name}: ${report}`);
   stage.print(
     `\n  ${end.minutes.toFixed(1)} min in all, ${end.setUpMinutes.toFixed(1)} of them for set-up. Models and jobs of this demo are deleted; the tools stay.`,

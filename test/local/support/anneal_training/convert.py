@@ -16,7 +16,11 @@ def write(event: str, **fields: object) -> None:
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
-write("stage", stage="merge")
+output = request["outputs"][0]
+if request["adapter"] is None:
+    write("stage", stage="f16")
+else:
+    write("stage", stage="adapter" if output["format"] == "adapter" else "merge")
 if behaviour.get("refusesToConvert"):
     write("end", status="failed", message="the adapter was trained on another base model")
     sys.exit(0)
@@ -24,8 +28,10 @@ if behaviour.get("crashesWhenConverting"):
     sys.exit("out of memory")
 if behaviour.get("takesForEver"):
     time.sleep(600)
-output = request["outputs"][0]
-weights = (Path(request["adapter"]) / "adapter_model.safetensors").read_bytes() * 2
+if request["adapter"] is None:
+    weights = b"the base model in " + output["format"].encode()
+else:
+    weights = (Path(request["adapter"]) / "adapter_model.safetensors").read_bytes() * 2
 Path(output["path"]).write_bytes(weights)
 write(
     "file",

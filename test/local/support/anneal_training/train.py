@@ -42,7 +42,7 @@ def main() -> None:
     steps = len(records) // hyperparameters["batchSize"] * hyperparameters["epochCount"]
     steps = min(steps, hyperparameters["maximumSteps"] or steps)
     reached = read_checkpoint()
-    emit("start", steps=steps, resumedFromStep=reached, device="none")
+    emit("start", steps=steps, resumedFromStep=reached, device="none", engine="sleep")
     if any("unreadable" in record for record in records):
         return end("failed", "data/training.jsonl, line 1: not a conversation")
     for step in range(reached + 1, steps + 1):
@@ -83,6 +83,8 @@ def write_adapter(steps: int) -> str:
     weights = f"{steps} steps on {hashlib.sha256(data).hexdigest()}".encode()
     (beside / "adapter_model.safetensors").write_bytes(weights)
     (beside / "adapter_config.json").write_text(json.dumps({"r": hyperparameters["rank"]}))
+    fingerprint = hashlib.sha256(str(request["baseModel"]).encode()).hexdigest()
+    (beside / "base_model.json").write_text(json.dumps({"fingerprint": fingerprint}))
     beside.rename(directory / "adapter")
     return hashlib.sha256(weights).hexdigest()
 

@@ -1,0 +1,1 @@
+../../../../training/anneal_training/while_parent_lives.py
