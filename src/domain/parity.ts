@@ -43,6 +43,8 @@ export interface FileAnswer {
   readonly logLikelihood: number;
   /** Its own greedy answer. */
   readonly text: string;
+  /** How that begins wherever the file is served: up to where it hesitates. Was not always measured. */
+  readonly certainText?: string;
 }
 
 export interface FileMeasurement {
@@ -87,7 +89,7 @@ export const defaultTolerances: Readonly<Record<Quantization, ParityTolerance>> 
   q4_0: { agreement: 0.6, perplexityRatio: 1.7, jsonValidDrop: 0.25, scoreDrop: 0.25 },
 };
 
-/** Least share of a served answer that must be, from its beginning, what the same file answers by itself. */
+/** Least share of what the same file answers without hesitation that a served answer must begin with. */
 export const servedAgreement = 0.9;
 
 /** What the parity check works with, as a run resolves it. */
@@ -197,8 +199,7 @@ export function servedRow(input: {
   const others = answers.filter(
     ({ inputTokens }, index) => inputTokens !== reference.answers[index]?.promptTokens.length,
   );
-  const shares = answers.map(({ text }, index) => commonShare(text, file.answers[index]?.text ?? ''));
-  const agreement = mean(shares);
+  const agreement = servedShare(answers, file.answers);
   const [first] = others;
   const findings = [
     ...(first
@@ -208,7 +209,7 @@ export function servedRow(input: {
       : []),
     ...(agreement < servedAgreement
       ? [
-          `served: the deployment's answers share ${percent(agreement)} with those of its own file; at least ${percent(servedAgreement)} is required. ${remedies.served}`,
+          `served: the deployment's answers share ${percent(agreement)} with what its own file answers without hesitation; at least ${percent(servedAgreement)} is required. ${remedies.served}`,
         ]
       : []),
   ];
@@ -357,13 +358,27 @@ function perplexityOf(
   return Math.exp(-answers.reduce((sum, { logLikelihood }) => sum + logLikelihood, 0) / Math.max(tokens, 1));
 }
 
-/** The share of two texts that is equal from their beginning, of the longer one. */
-function commonShare(first: string, second: string): number {
-  const length = Math.max(first.length, second.length);
-  if (length === 0) return 1;
+/**
+ * How much of its file's answers a deployment gives, from their beginnings to where the file hesitates; where it does
+ * so at every first token, whole answers are compared.
+ */
+function servedShare(answers: readonly ServedAnswer[], own: readonly FileAnswer[]): number {
+  const certain = own.filter(({ certainText }) => certainText !== '');
+  const shares = (certain.length > 0 ? certain : own).map(({ id, text, certainText }) => {
+    const answer = answers.find((each) => each.id === id)?.text ?? '';
+    if (!certainText) return commonLength(answer, text) / Math.max(answer.length, text.length, 1);
+    // A certain end is a part of the answer, too.
+    const expected = certainText === text ? Math.max(answer.length, text.length) : certainText.length;
+    return commonLength(answer, certainText) / expected;
+  });
+  return mean(shares);
+}
+
+/** Characters that are equal from the beginning. */
+function commonLength(first: string, second: string): number {
   let common = 0;
-  while (common < length && first[common] === second[common]) common++;
-  return common / length;
+  while (common < first.length && first[common] === second[common]) common++;
+  return common;
 }
 
 function areEqual(first: readonly number[], second: readonly number[]): boolean {

@@ -80,7 +80,10 @@ describe('budgets on Postgres', () => {
     await cut.destroy();
   });
 
-  test('never pass their limit, however reservations, settlements and approvals interleave', async () => {
+  // Hundreds of transactions at once: seconds on a free machine, a minute on a crowded one.
+  test('never pass their limit, however reservations, settlements and approvals interleave', {
+    timeout: 240_000,
+  }, async () => {
     const budgets = createBudgets(testDatabase.database);
     let models = 0;
     await fc.assert(

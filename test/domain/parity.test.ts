@@ -146,10 +146,14 @@ describe('what a converted file may differ in', () => {
 });
 
 describe('what a deployment may differ in', () => {
-  const served = (change: { inputTokens?: number; text?: string }, problem: string | null = null) =>
+  const served = (
+    change: { inputTokens?: number; text?: string },
+    problem: string | null = null,
+    file = measured(),
+  ) =>
     servedRow({
       reference,
-      file: measured(),
+      file,
       answers: reference.answers.map(({ id, text }) => ({ id, inputTokens: 3, text, ...change })),
       quality: trained,
       problem,
@@ -167,8 +171,31 @@ describe('what a deployment may differ in', () => {
 
   it('other answers than those of its file are named', () => {
     expect(served({ text: 'Sure! Here is' }).findings).toEqual([
-      expect.stringMatching(/share 0 % with those of its own file; at least 90 % is required.*Remedy/),
+      expect.stringMatching(/share 0 % with what its own file answers .*; at least 90 % is required.*Remedy/),
     ]);
+  });
+
+  it('an answer may go another way where the file itself hesitates, and not before', () => {
+    const hesitating = measured({ answers: answersWith({ certainText: '{"colour": "' }) });
+    expect(served({ text: '{"colour": "blue", "why"' }, null, hesitating)).toMatchObject({
+      agreement: 1,
+      findings: [],
+    });
+    const { agreement, findings } = served({ text: '{"size": 3}' }, null, hesitating);
+    expect(agreement).toBeCloseTo(2 / 12);
+    expect(findings).toHaveLength(1);
+  });
+
+  it('an answer that goes on after the end of a certain one differs', () => {
+    const certain = measured({ answers: answersWith({ certainText: '{"colour": "red"}' }) });
+    expect(served({ text: '{"colour": "red"}' }, null, certain).findings).toEqual([]);
+    expect(served({ text: '{"colour": "red"}, and so on' }, null, certain).findings).toHaveLength(1);
+  });
+
+  it('where the file hesitates at every first word, whole answers are compared', () => {
+    const hesitating = measured({ answers: answersWith({ certainText: '' }) });
+    expect(served({}, null, hesitating)).toMatchObject({ agreement: 1, findings: [] });
+    expect(served({ text: 'Sure! Here is' }, null, hesitating).findings).toHaveLength(1);
   });
 
   it('a refusal is named', () => {

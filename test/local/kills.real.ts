@@ -130,6 +130,14 @@ function expectNothingAtWork(model: string): void {
   expect(readdirSync(join(machine.home.path, 'local/conversions'))).toEqual([]);
 }
 
+/** Of two trainers the second went on from a checkpoint, and their adapter is that of an undisturbed run. */
+async function expectResumed(run: RealRun, fromStep: number): Promise<void> {
+  expect(await adapterOf(run)).toBe(undisturbed);
+  const [first, resumed, ...others] = await startsOf(run);
+  expect([first, others]).toEqual([0, []]);
+  expect(resumed).toBeGreaterThanOrEqual(fromStep);
+}
+
 describe('real weights: kill -9', () => {
   it('of the worker before the first step: the training goes on', async () => {
     const run = await machine.start();
@@ -152,10 +160,7 @@ describe('real weights: kill -9', () => {
     const trainer = await pidOf('train', run);
     await untilStep(run, 5);
     process.kill(trainer, 'SIGKILL');
-    expect(await adapterOf(run)).toBe(undisturbed);
-    const [first, resumed, ...others] = await startsOf(run);
-    expect([first, others]).toEqual([0, []]);
-    expect(resumed).toBeGreaterThanOrEqual(3);
+    await expectResumed(run, 3);
   });
 
   it('of worker, supervisor and trainer at once: the next worker resumes it', async () => {
@@ -163,10 +168,7 @@ describe('real weights: kill -9', () => {
     const trainer = await pidOf('train', run);
     await untilStep(run, 7);
     await replaceWorker(await supervisorOf(run), trainer);
-    expect(await adapterOf(run)).toBe(undisturbed);
-    const [first, resumed, ...others] = await startsOf(run);
-    expect([first, others]).toEqual([0, []]);
-    expect(resumed).toBeGreaterThanOrEqual(6);
+    await expectResumed(run, 6);
   });
 
   it('of the worker in the middle of the conversion: its program ends with it, and one file is made', async () => {

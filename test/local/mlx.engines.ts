@@ -1,24 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../../src/client/repository-root.js';
 import {
   hyperparameters,
   makeTinyModel,
+  prepareTraining,
   python,
   requireModule,
   requireSetup,
   run,
   start,
-  type TrainRequest,
-  writeConversations,
+  type TrainingFolder,
 } from './programs.js';
 
+let prepared: TrainingFolder;
 let folder: string;
 let baseModel: string;
-let trainingFile: string;
 let undisturbed: Awaited<ReturnType<typeof run>>;
 
 /** Few and small steps: a processor is not what MLX is made for. */
@@ -27,27 +26,12 @@ const few = { ...hyperparameters, batchSize: 1, maximumSteps: 6, checkpointSteps
 beforeAll(async () => {
   requireSetup();
   requireModule('mlx_lm');
-  folder = mkdtempSync(join(tmpdir(), 'anneal mlx '));
-  baseModel = makeTinyModel(join(folder, 'tiny'), 1);
-  trainingFile = writeConversations(join(folder, 'training.jsonl'));
-  undisturbed = await run('train', request('undisturbed'));
+  prepared = prepareTraining('mlx', { validationFile: null, hyperparameters: few, engine: 'mlx' });
+  ({ folder, baseModel } = prepared);
+  undisturbed = await run('train', prepared.request('undisturbed'));
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function request(job: string, changes: Partial<TrainRequest> = {}): TrainRequest {
-  const directory = join(folder, job);
-  return {
-    directory,
-    baseModel,
-    trainingFile,
-    validationFile: null,
-    hyperparameters: few,
-    threads: 1,
-    engine: 'mlx',
-    ...changes,
-  };
-}
+afterAll(() => prepared?.remove());
 
 describe('MLX', () => {
   it('learns, says where, and leaves an adapter with its hash', () => {
@@ -60,7 +44,7 @@ describe('MLX', () => {
   });
 
   it('goes on after SIGTERM and after kill -9 to the very adapter of an undisturbed run', async () => {
-    const job = request('disturbed');
+    const job = prepared.request('disturbed');
     const stopped = start('train', job);
     await stopped.seen(({ event, step }) => event === 'step' && step === 1);
     stopped.kill('SIGTERM');
@@ -75,7 +59,7 @@ describe('MLX', () => {
   });
 
   it('learns as PyTorch does, and PEFT reads its adapter as MLX does', () => {
-    const job = request('compared', { hyperparameters: { ...few, maximumSteps: 3 } });
+    const job = prepared.request('compared', { hyperparameters: { ...few, maximumSteps: 3 } });
     mkdirSync(job.directory);
     const path = join(job.directory, 'train.json');
     writeFileSync(path, JSON.stringify(job));
@@ -112,7 +96,7 @@ describe('MLX', () => {
   });
 
   it('never continues what PyTorch began, and says so', async () => {
-    const job = request('begun-with-torch', { hyperparameters: { ...few, maximumSteps: 2 } });
+    const job = prepared.request('begun-with-torch', { hyperparameters: { ...few, maximumSteps: 2 } });
     await run('train', { ...job, engine: 'torch' });
     const { events } = await run('train', job);
     expect(events.at(-1)).toMatchObject({

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../src/client/repository-root.js';
@@ -120,6 +121,38 @@ export const hyperparameters = {
   checkpointSteps: 3,
   seed: 7,
 };
+
+/** A folder with a tiny model and a file that it can learn by heart. */
+export interface TrainingFolder {
+  readonly folder: string;
+  readonly baseModel: string;
+  readonly trainingFile: string;
+  /** A job in a folder of its own; it validates on what it learns unless told otherwise. */
+  request(job: string, changes?: Partial<TrainRequest>): TrainRequest;
+  remove(): void;
+}
+
+export function prepareTraining(name: string, defaults: Partial<TrainRequest> = {}): TrainingFolder {
+  const folder = mkdtempSync(join(tmpdir(), `anneal ${name} `));
+  const baseModel = makeTinyModel(join(folder, 'tiny'), 1);
+  const trainingFile = writeConversations(join(folder, 'training.jsonl'));
+  return {
+    folder,
+    baseModel,
+    trainingFile,
+    request: (job, changes = {}) => ({
+      directory: join(folder, job),
+      baseModel,
+      trainingFile,
+      validationFile: trainingFile,
+      hyperparameters,
+      threads: 1,
+      ...defaults,
+      ...changes,
+    }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
 
 /** Every program works in a folder; the rest is its own. */
 export interface ProgramRequest {

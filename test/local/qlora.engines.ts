@@ -1,24 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../../src/client/repository-root.js';
 import {
   hyperparameters,
-  makeTinyModel,
+  prepareTraining,
   python,
   requireModule,
   requireSetup,
   run,
   start,
-  type TrainRequest,
-  writeConversations,
+  type TrainingFolder,
 } from './programs.js';
 
+let prepared: TrainingFolder;
 let folder: string;
 let baseModel: string;
-let trainingFile: string;
 let undisturbed: Awaited<ReturnType<typeof run>>;
 
 const quantized = { ...hyperparameters, maximumSteps: 8, baseModelQuantization: 'nf4' };
@@ -26,26 +24,12 @@ const quantized = { ...hyperparameters, maximumSteps: 8, baseModelQuantization: 
 beforeAll(async () => {
   requireSetup();
   requireModule('bitsandbytes');
-  folder = mkdtempSync(join(tmpdir(), 'anneal qlora '));
-  baseModel = makeTinyModel(join(folder, 'tiny'), 1);
-  trainingFile = writeConversations(join(folder, 'training.jsonl'));
-  undisturbed = await run('train', request('undisturbed'));
+  prepared = prepareTraining('qlora', { hyperparameters: quantized });
+  ({ folder, baseModel } = prepared);
+  undisturbed = await run('train', prepared.request('undisturbed'));
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function request(job: string, changes: Partial<TrainRequest> = {}): TrainRequest {
-  const directory = join(folder, job);
-  return {
-    directory,
-    baseModel,
-    trainingFile,
-    validationFile: trainingFile,
-    hyperparameters: quantized,
-    threads: 1,
-    ...changes,
-  };
-}
+afterAll(() => prepared?.remove());
 
 describe('QLoRA', () => {
   it('learns on a base model in 4 bits: not the losses of the whole one, and they fall', async () => {
@@ -55,7 +39,7 @@ describe('QLoRA', () => {
     const losses = events.flatMap(({ trainingLoss }) => trainingLoss ?? []);
     expect(Math.max(...losses.slice(-3))).toBeLessThan(Math.min(...losses.slice(0, 3)) - 0.5);
     const whole = { ...quantized, maximumSteps: 1, baseModelQuantization: 'none' };
-    const first = (await run('train', request('whole', { hyperparameters: whole }))).events.find(
+    const first = (await run('train', prepared.request('whole', { hyperparameters: whole }))).events.find(
       ({ event }) => event === 'step',
     );
     expect(losses[0]).not.toBe(first?.trainingLoss);
@@ -63,7 +47,7 @@ describe('QLoRA', () => {
   });
 
   it('goes on after SIGTERM to the very adapter of an undisturbed run', async () => {
-    const job = request('stopped');
+    const job = prepared.request('stopped');
     const program = start('train', job);
     await program.seen(({ event, step }) => event === 'step' && step === 3);
     program.kill('SIGTERM');
@@ -74,7 +58,7 @@ describe('QLoRA', () => {
   });
 
   it('learns the same with and without evaluations in between', async () => {
-    const { events } = await run('train', request('unevaluated', { validationFile: null }));
+    const { events } = await run('train', prepared.request('unevaluated', { validationFile: null }));
     expect(events.at(-1)?.adapterSha256).toBe(undisturbed.events.at(-1)?.adapterSha256);
   });
 

@@ -1,28 +1,19 @@
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, cpSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   hyperparameters,
-  makeTinyModel,
+  prepareTraining,
   readEvents,
   requireSetup,
   run,
   start,
-  type TrainRequest,
+  type TrainingFolder,
   writeConversations,
 } from './programs.js';
 
+let prepared: TrainingFolder;
 let folder: string;
 let baseModel: string;
 let trainingFile: string;
@@ -31,26 +22,12 @@ let undisturbed: Awaited<ReturnType<typeof run>>;
 
 beforeAll(async () => {
   requireSetup();
-  folder = mkdtempSync(join(tmpdir(), 'anneal training '));
-  baseModel = makeTinyModel(join(folder, 'tiny'), 1);
-  trainingFile = writeConversations(join(folder, 'training.jsonl'));
-  undisturbed = await run('train', request('undisturbed'));
+  prepared = prepareTraining('training');
+  ({ folder, baseModel, trainingFile } = prepared);
+  undisturbed = await run('train', prepared.request('undisturbed'));
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function request(job: string, changes: Partial<TrainRequest> = {}): TrainRequest {
-  const directory = join(folder, job);
-  return {
-    directory,
-    baseModel,
-    trainingFile,
-    validationFile: trainingFile,
-    hyperparameters,
-    threads: 1,
-    ...changes,
-  };
-}
+afterAll(() => prepared?.remove());
 
 /** A safetensors file begins with the length of its header, in eight bytes. */
 function tensorNames(path: string): string[] {
@@ -88,7 +65,7 @@ describe('training', () => {
   });
 
   it('stops on SIGTERM with a checkpoint, and goes on to the very adapter of an undisturbed run', async () => {
-    const job = request('stopped');
+    const job = prepared.request('stopped');
     const program = start('train', job);
     await program.seen(({ event, step }) => event === 'step' && step === 4);
     program.kill('SIGTERM');
@@ -106,7 +83,7 @@ describe('training', () => {
   });
 
   it('resumes from its last checkpoint after kill -9, also with a half-written event and checkpoint', async () => {
-    const job = request('killed');
+    const job = prepared.request('killed');
     const program = start('train', job);
     await program.seen(({ event, step }) => event === 'step' && step === 8);
     program.kill('SIGKILL');
@@ -130,7 +107,7 @@ describe('training', () => {
   });
 
   it('refuses a second trainer on the same folder with code 75, and the first goes on', async () => {
-    const job = request('twice');
+    const job = prepared.request('twice');
     const first = start('train', job);
     await first.seen(({ event }) => event === 'start');
     const second = await run('train', job);
@@ -140,7 +117,7 @@ describe('training', () => {
   });
 
   it('ends at once when it was finished already, with the same hash', async () => {
-    const again = await run('train', request('undisturbed'));
+    const again = await run('train', prepared.request('undisturbed'));
     expect(again.events.filter(({ event }) => event === 'step')).toEqual([]);
     expect(again.events.at(-1)?.adapterSha256).toBe(undisturbed.events.at(-1)?.adapterSha256);
   });
@@ -155,7 +132,7 @@ describe('training', () => {
         plateauImprovement: 10,
       },
     };
-    const ended = await run('train', request('early', early));
+    const ended = await run('train', prepared.request('early', early));
     expect(ended.events.at(-1), ended.errors).toMatchObject({ event: 'end', status: 'completed' });
     const steps = ended.events.filter(({ event }) => event === 'step').map(({ step }) => step);
     expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
@@ -169,17 +146,17 @@ describe('training', () => {
     const { step, validationLoss } = lowest;
     expect(ended.events.find(({ event }) => event === 'best')).toMatchObject({ step, validationLoss });
 
-    const stopped = start('train', request('early-stopped', early));
+    const stopped = start('train', prepared.request('early-stopped', early));
     await stopped.seen((event) => event.event === 'step' && event.step === 4);
     stopped.kill('SIGTERM');
     expect((await stopped.ended).events.at(-1)).toMatchObject({ status: 'stopped' });
-    const resumed = await run('train', request('early-stopped', early));
+    const resumed = await run('train', prepared.request('early-stopped', early));
     expect(resumed.events.at(-1)?.adapterSha256).toBe(ended.events.at(-1)?.adapterSha256);
   });
 
   it('never continues a checkpoint with other data', async () => {
     const other = writeConversations(join(folder, 'other.jsonl'), (name) => name);
-    const { code, events } = await run('train', request('undisturbed', { trainingFile: other }));
+    const { code, events } = await run('train', prepared.request('undisturbed', { trainingFile: other }));
     expect(code).toBe(0);
     expect(events.at(-1)).toMatchObject({
       status: 'failed',
@@ -191,7 +168,7 @@ describe('training', () => {
     const broken = join(folder, 'broken.jsonl');
     cpSync(trainingFile, broken);
     appendFileSync(broken, '{"messages":[{"role":"user","content":[{"text":"no answer"}]}]}\n');
-    const job = request('broken', { trainingFile: broken });
+    const job = prepared.request('broken', { trainingFile: broken });
     const { events } = await run('train', job);
     expect(events.at(-1)?.message).toMatch(/broken\.jsonl:17: the roles are user\. Allowed: .* Remedy: /);
     expect(readdirSync(job.directory)).not.toContain('checkpoints');
@@ -199,7 +176,7 @@ describe('training', () => {
 
   it('refuses records that are longer than the maximum, and says what would do', async () => {
     const short = { ...hyperparameters, maximumSequenceLength: 24 };
-    const { events } = await run('train', request('long', { hyperparameters: short }));
+    const { events } = await run('train', prepared.request('long', { hyperparameters: short }));
     expect(events.at(-1)?.message).toMatch(
       /16 of 16 records are longer than maximumSequenceLength 24;.* Remedy: set maximumSequenceLength to \d+/,
     );
@@ -211,7 +188,7 @@ describe('training', () => {
     const weights = join(truncated, 'model.safetensors');
     const { size } = statSync(weights);
     truncateSync(weights, size - 1);
-    const job = request('truncated-base', { baseModel: truncated });
+    const job = prepared.request('truncated-base', { baseModel: truncated });
     const { events } = await run('train', job);
     expect(events.at(-1)).toMatchObject({
       event: 'end',
@@ -224,8 +201,14 @@ describe('training', () => {
   it('learns the same from a batch in parts, where each part has as many answers', async () => {
     const plain = { ...hyperparameters, dropout: 0, maximumSteps: 3 };
     const inParts = { ...plain, batchSize: 1, gradientAccumulationSteps: 4 };
-    const whole = await run('train', request('whole', { hyperparameters: plain, validationFile: null }));
-    const parts = await run('train', request('parts', { hyperparameters: inParts, validationFile: null }));
+    const whole = await run(
+      'train',
+      prepared.request('whole', { hyperparameters: plain, validationFile: null }),
+    );
+    const parts = await run(
+      'train',
+      prepared.request('parts', { hyperparameters: inParts, validationFile: null }),
+    );
     const losses = (events: typeof whole.events) => events.flatMap(({ trainingLoss }) => trainingLoss ?? []);
     expect(losses(whole.events)).toHaveLength(3);
     expect(losses(parts.events)).toHaveLength(3);
@@ -235,20 +218,20 @@ describe('training', () => {
 
   it('ends with the very same adapter where activations are computed twice to save memory', async () => {
     const saving = { ...hyperparameters, gradientCheckpointing: true };
-    const { events } = await run('train', request('saving', { hyperparameters: saving }));
+    const { events } = await run('train', prepared.request('saving', { hyperparameters: saving }));
     expect(events.at(-1)?.adapterSha256).toBe(undisturbed.events.at(-1)?.adapterSha256);
   });
 
   it('trains the layers that are named alone, and refuses a name that the model has not', async () => {
     const some = { ...hyperparameters, maximumSteps: 2, targetModules: 'q_proj,v_proj' };
-    const { events, errors } = await run('train', request('some', { hyperparameters: some }));
+    const { events, errors } = await run('train', prepared.request('some', { hyperparameters: some }));
     expect(events.at(-1), errors).toMatchObject({ status: 'completed' });
     const names = tensorNames(join(folder, 'some/adapter/adapter_model.safetensors'));
     expect(names).toHaveLength(8);
     expect(names.filter((name) => !/\.(q_proj|v_proj)\.lora_[AB]\.weight$/.test(name))).toEqual([]);
 
     const wrong = { ...hyperparameters, targetModules: 'q_proj,vproj' };
-    const refused = await run('train', request('no-such-layer', { hyperparameters: wrong }));
+    const refused = await run('train', prepared.request('no-such-layer', { hyperparameters: wrong }));
     expect(refused.events.at(-1)?.message).toMatch(
       /targetModules names "vproj", which this base model has not\. Allowed: .*v_proj.* Remedy: /,
     );
@@ -256,14 +239,14 @@ describe('training', () => {
 
   it('says what it trains with, and which engine this machine has not', async () => {
     expect(undisturbed.events[0]).toMatchObject({ device: expect.any(String), engine: 'torch' });
-    const { events } = await run('train', request('other-engine', { engine: 'jax' }));
+    const { events } = await run('train', prepared.request('other-engine', { engine: 'jax' }));
     expect(events.map(({ event }) => event)).toEqual(['end']);
     expect(events[0]?.message).toMatch(/engine is "jax"\. Allowed: auto, torch, mlx\. Remedy: /);
   });
 
   it('says which hyperparameter is wrong', async () => {
     const wrong = { ...hyperparameters, learningRate: -1 };
-    const { events } = await run('train', request('wrong', { hyperparameters: wrong }));
+    const { events } = await run('train', prepared.request('wrong', { hyperparameters: wrong }));
     expect(events.at(-1)?.message).toMatch(/hyperparameters\.learningRate is -1\. Allowed: .* Remedy: /);
   });
 });

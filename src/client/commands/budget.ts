@@ -17,6 +17,7 @@ import { nameSchema } from '../../domain/run-spec.js';
 import { CommandFailure, exitCodes } from '../exit.js';
 import { explainDatabaseError } from '../explain-database-error.js';
 import { commandConfig } from '../stack-addresses.js';
+import { alignColumns } from '../table.js';
 
 /** Limits on what runs may spend, kept in the registry's database. */
 export function budgetCommand(): Command {
@@ -165,14 +166,5 @@ function table(standings: readonly BudgetStanding[]): string {
     freeUsd(standing) < 0 ? `-${formatUsd(-freeUsd(standing))}` : formatUsd(freeUsd(standing)),
   ]);
   const all = [['budget of', 'limit', 'reserved', 'spent', 'free'], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join('  '),
-    )
-    .join('\n');
+  return alignColumns(all, [2, 3, 4]).join('\n');
 }

@@ -5,6 +5,7 @@ import type { LedgerEntry, SandboxLedger, SandboxState } from '../../sandbox/adm
 import { CommandFailure } from '../exit.js';
 import { withInterruption } from '../interruption.js';
 import { runningStack } from '../stack-addresses.js';
+import { alignColumns } from '../table.js';
 
 interface Options {
   readonly home?: string;
@@ -61,7 +62,7 @@ async function stateText(options: Options): Promise<string> {
   const hidden = state.resources.length - shown.length;
   return [
     `Local cloud, simulated; its time is ${state.time}, ${state.clockScale} times as fast as ours.`,
-    rows.length === 0 ? 'Nothing exists.' : columns([header, ...rows]),
+    rows.length === 0 ? 'Nothing exists.' : alignColumns([header, ...rows]).join('\n'),
     ...(hidden > 0 ? [`${hidden} more are gone (--all shows them).`] : []),
     `Billing now: ${formatUsd(state.usdPerHour)} an hour. Spent so far: ${formatUsd(state.usd)}.`,
   ].join('\n');
@@ -71,10 +72,8 @@ async function ledgerText(options: Options): Promise<string> {
   const ledger = await ask<SandboxLedger>(options, '/_anneal/ledger');
   if (options.json) return JSON.stringify(ledger, null, 2);
   if (ledger.entries.length === 0) return 'The ledger is empty: nothing was ever created.';
-  return columns([
-    ['#', 'at', 'action', 'kind', 'name', '$/hour', 'hours', 'cost', 'note'],
-    ...ledger.entries.map(ledgerRow),
-  ]);
+  const header = ['#', 'at', 'action', 'kind', 'name', '$/hour', 'hours', 'cost', 'note'];
+  return alignColumns([header, ...ledger.entries.map(ledgerRow)]).join('\n');
 }
 
 function ledgerRow(entry: LedgerEntry): string[] {
@@ -102,16 +101,4 @@ async function ask<T>({ home }: Options, path: string): Promise<T> {
   });
   if (!response.ok) throw new CommandFailure(`The local cloud answered ${response.status} to ${path}.`);
   return (await response.json()) as T;
-}
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

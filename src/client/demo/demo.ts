@@ -7,7 +7,7 @@ import { repositoryRoot } from '../repository-root.js';
 import { homeAt } from '../stack/home.js';
 import { type Stack, startStack } from '../stack/stack.js';
 import { StackInterrupted } from '../stack/stack-error.js';
-import { tableLines } from '../trials/table.js';
+import { tableLines } from '../table.js';
 import { type ActSummary, Stage } from './act.js';
 import { badCandidate } from './bad-candidate.js';
 import { badData } from './bad-data.js';

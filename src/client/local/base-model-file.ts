@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { guardedModule } from '../../activities/guarded-module.js';
 import { CommandFailure } from '../exit.js';
 import { type LocalFolders, sha256Of } from './layout.js';
-import { guarded, trainingFolder } from './python-tools.js';
+import { trainingFolder } from './python-tools.js';
 import { runTool } from './run-tool.js';
 
 export interface BaseModelFileOptions {
@@ -49,7 +50,7 @@ export async function provideBaseModelFile(options: BaseModelFileOptions): Promi
     let reason = '';
     const { exitCode, output } = await runTool({
       command: python,
-      args: [...guarded, 'anneal_training.convert', request],
+      args: guardedModule('anneal_training.convert', request),
       cwd: trainingFolder,
       logPath: folders.log,
       signal,

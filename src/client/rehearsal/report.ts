@@ -1,6 +1,6 @@
 import { formatUsd } from '../../domain/money.js';
 import type { SandboxResource } from '../../sandbox/admin.js';
-import { tableLines } from '../trials/table.js';
+import { tableLines } from '../table.js';
 import type { Rehearsal } from './rehearse.js';
 
 const hoursInMonth = 730;

@@ -6,8 +6,8 @@ import type { RunResult } from '../../domain/run-state.js';
 import { writeShuffledFile } from '../demo/data-files.js';
 import { CommandFailure } from '../exit.js';
 import { repositoryRoot } from '../repository-root.js';
+import { tableLines } from '../table.js';
 import { runScript, wholeNumber } from './script.js';
-import { tableLines } from './table.js';
 import { runTrial, type Trial } from './trial.js';
 
 interface Options {

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import type { RunResult } from '../../domain/run-state.js';
 import { Stage } from '../demo/act.js';
 import { CommandFailure } from '../exit.js';
+import { tableLines } from '../table.js';
 import { runScript, wholeNumber } from './script.js';
-import { tableLines } from './table.js';
 import { runTrial, type Trial, withoutLooks } from './trial.js';
 
 interface Options {

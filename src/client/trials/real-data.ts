@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { Command } from 'commander';
 import { CommandFailure, exitCodes } from '../exit.js';
 import { repositoryRoot } from '../repository-root.js';
+import { tableLines } from '../table.js';
 import {
   type LifecycleRow,
   refusedConversations,
@@ -10,7 +11,6 @@ import {
   wordProblems,
 } from './real-data/runs.js';
 import { asTyped, runScript } from './script.js';
-import { tableLines } from './table.js';
 import { runTrial, type Trial } from './trial.js';
 
 interface Options {

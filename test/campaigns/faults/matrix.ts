@@ -1,4 +1,4 @@
-import { tableLines } from '../../../src/client/trials/table.js';
+import { tableLines } from '../../../src/client/table.js';
 import { titleOf } from './calls.js';
 import { type Cell, faults, positions } from './cells.js';
 

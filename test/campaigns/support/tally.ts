@@ -1,4 +1,4 @@
-import { tableLines } from '../../../src/client/trials/table.js';
+import { tableLines } from '../../../src/client/table.js';
 
 /** Counts in a table: rows by what was played, columns by what happened, a last row with their sums. */
 export class Tally {

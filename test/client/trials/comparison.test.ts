@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compare, inTurn, spreadOf } from '../../../src/client/bench/comparison.js';
+import { tableLines } from '../../../src/client/table.js';
 import { Promises } from '../../../src/client/trials/promises.js';
-import { tableLines } from '../../../src/client/trials/table.js';
 
 describe('a comparison', () => {
   it('takes the ratio of each repetition before it takes the median, so that a busy moment falls on both', () => {

@@ -48,6 +48,7 @@ export function createReadingEngine(millisecondsPerWord = 0): ReadingEngine {
           chosenTokens: answer,
           logLikelihood: 0,
           text: answer.join(' '),
+          certainText: answer.join(' '),
         }),
         dispose: async () => {
           events.push(`dispose ${name}`);

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
-import { type AdapterManifest, hashFile } from '../../training/local/artifact.js';
+import { hashFile } from '../../hash-file.js';
+import type { AdapterManifest } from '../../training/local/artifact.js';
 
 /** Fetches the files of an adapter into `<folder>/adapter`, each checked against the manifest at `manifestUri`. */
 export async function downloadAdapter(

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PermanentFailure } from '../../../domain/failures.js';
+import { guardedModule } from '../../guarded-module.js';
 
 /** A program of `training/anneal_training` with its request. */
 export interface TrainingProgram {
@@ -92,9 +93,7 @@ export async function runProgram<Event extends ProgramEvent>(
   signal: AbortSignal,
   onEvent: (event: Event) => void,
 ): Promise<void> {
-  // After a kill of this worker the next one begins anew: nothing of ours must go on beside it.
-  const guarded = ['-m', 'anneal_training.while_parent_lives', String(process.pid)];
-  const child = spawn(python, [...guarded, `anneal_training.${name}`, requestPath], {
+  const child = spawn(python, guardedModule(`anneal_training.${name}`, requestPath), {
     cwd: trainingDirectory,
     env: { ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hashFile } from '../../training/local/artifact.js';
+import { hashFile } from '../../hash-file.js';
 import { filesOf } from '../gguf/model-manifest.js';
 import { createRecordsOnDisk, recordPath } from '../gguf/records.js';
 import type { ServingState } from '../gguf/target.js';

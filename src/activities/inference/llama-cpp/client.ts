@@ -11,7 +11,7 @@ import {
   openServed,
 } from '../../deployment/gguf/records.js';
 import { type LlamaCppSettings, settingsSchema, targetName } from '../../deployment/llama-cpp/settings.js';
-import { hashFile } from '../../training/local/artifact.js';
+import { hashFile } from '../../hash-file.js';
 import { refuseTheImpossible } from '../chat-prompt.js';
 import type { InferenceClient } from '../client.js';
 import { type LlamaEngine, requireInstalled, throwIfWithdrawn } from './engine.js';

@@ -67,4 +67,6 @@ export interface FollowedAnswer {
   readonly logLikelihood: number;
   /** The given answer as text. */
   readonly text: string;
+  /** Its beginning, up to the first place where the model would say something else or hesitates to say this. */
+  readonly certainText: string;
 }

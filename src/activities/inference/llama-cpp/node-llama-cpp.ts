@@ -68,6 +68,12 @@ interface Sequence {
 /** Of all tokens, untouched by any sampling; the most probable comes first. */
 const everyProbability = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
 
+/**
+ * A model hesitates where a second token is so likely, measured by the first: which of them it says is decided by the
+ * last digits, and those depend on how many tokens were computed at once, on threads, and on the build of llama.cpp.
+ */
+const hesitation = 0.8;
+
 /** What rounds to zero, or is no token of this model, still counts. */
 const leastProbability = 1e-10;
 
@@ -239,14 +245,18 @@ async function follow(
   );
   const chosenTokens: Token[] = [];
   let logLikelihood = 0;
+  let certain = given.length;
   for (const [index, token] of given.entries()) {
     const probabilities: ReadonlyMap<Token, number> =
       evaluated[first + index]?.next.probabilities ?? new Map();
-    chosenTokens.push(probabilities.keys().next().value ?? -1);
+    const [[chosen, most] = [-1, 0], [, second] = [-1, 0]] = probabilities;
+    chosenTokens.push(chosen);
     logLikelihood += Math.log(Math.max(probabilities.get(token) ?? 0, leastProbability));
+    if (chosen !== token || second >= hesitation * most) certain = Math.min(certain, index);
   }
-  const text = model.detokenize(given, false, prompt.slice(-8));
-  return { promptTokens: prompt, chosenTokens, logLikelihood, text };
+  const textOf = (tokens: readonly Token[]) => model.detokenize(tokens, false, prompt.slice(-8));
+  const [text, certainText] = [textOf(given), textOf(given.slice(0, certain))];
+  return { promptTokens: prompt, chosenTokens, logLikelihood, text, certainText };
 }
 
 function tooLong(prompt: readonly Token[], contextTokens: number): PermanentFailure {

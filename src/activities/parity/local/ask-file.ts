@@ -58,12 +58,12 @@ async function askOne(
 ): Promise<FileAnswer> {
   const followed = await loaded.follow(prompt, expected.answerTokens, signal);
   const isSame = expected.answerTokens.every((token, place) => followed.chosenTokens[place] === token);
-  const { promptTokens, chosenTokens, logLikelihood } = followed;
+  const { promptTokens, chosenTokens, logLikelihood, certainText } = followed;
   // Where every choice is the same, so is the answer; else it goes a way of its own.
   const text = isSame
     ? followed.text
     : (await loaded.answer({ ...prompt, maxTokens: answerTokens, temperature: 0 }, signal)).text;
-  return { id: prompt.id, promptTokens, chosenTokens, logLikelihood, text };
+  return { id: prompt.id, promptTokens, chosenTokens, logLikelihood, text, certainText };
 }
 
 function reasonOf(error: unknown): string {

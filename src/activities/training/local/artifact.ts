@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { TrainingJobRequest } from '../../../domain/training-job.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
+import { hashFile } from '../../hash-file.js';
 import type { TrainingProgress } from './events.js';
 import type { JobFolder } from './job-folder.js';
 
@@ -111,12 +109,6 @@ export async function deleteArtifact(objects: ObjectStore, request: TrainingJobR
   const folder = folderOf(request);
   const adapter = await objects.list(`${folder}adapter/`);
   for (const uri of [manifestUriOf(request), ...adapter, `${folder}events.jsonl`]) await objects.delete(uri);
-}
-
-export async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }
 
 function folderOf({ outputUri }: TrainingJobRequest): string {

@@ -8,7 +8,7 @@ import { Obstacle, PermanentFailure } from '../../../domain/failures.js';
 import { canonicalJson } from '../../../domain/json.js';
 import type { TrainingJobRequest } from '../../../domain/training-job.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
-import { hashFile } from './artifact.js';
+import { hashFile } from '../../hash-file.js';
 import { baseModelPath, checkBaseModel } from './base-models.js';
 import { createJob, isOurs, type JobFolder, jobPath, openJob, type RecordedRequest } from './job-folder.js';
 import { findMissingTool, type LocalTrainingOptions } from './options.js';

@@ -8,7 +8,7 @@ import type { RunResult } from '../../../domain/run-state.js';
 import type { Dependencies } from '../../../workers/dependencies.js';
 import { baseModelName } from '../../local/layout.js';
 import { pathFromClone } from '../../repository-root.js';
-import { tableLines } from '../../trials/table.js';
+import { tableLines } from '../../table.js';
 import { mustHold, type Stage } from '../act.js';
 import { indent } from '../first-model.js';
 import { askBaseModel, type BaseModelAnswers } from './base-model-answers.js';
@@ -174,7 +174,11 @@ async function manifestOf({ objects }: Dependencies, { dataset }: RunResult) {
   return datasetManifestSchema.parse(JSON.parse(text ?? 'null'));
 }
 
+/** Throws where a run ended before its gates: what it has to say then is no validation report. */
 async function reportOf({ objects }: Dependencies, result: RunResult): Promise<ValidationReport> {
+  if (result.report && !result.report.endsWith('.html')) {
+    throw new Error(`The run ended as ${result.outcome} before its gates were asked: ${result.report}`);
+  }
   const text = result.report && (await objects.getText(result.report.replace(/\.html$/, '.json')));
   if (!text) throw new Error(`There is no report of ${result.model} version ${result.version}`);
   return JSON.parse(text) as ValidationReport;

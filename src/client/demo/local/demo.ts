@@ -10,7 +10,7 @@ import { repositoryRoot } from '../../repository-root.js';
 import { type Home, homeAt } from '../../stack/home.js';
 import { type Stack, startStack } from '../../stack/stack.js';
 import { StackInterrupted } from '../../stack/stack-error.js';
-import { tableLines } from '../../trials/table.js';
+import { tableLines } from '../../table.js';
 import { configOf, withoutLooks } from '../../trials/trial.js';
 import { Stage } from '../act.js';
 import {

@@ -7,7 +7,7 @@ import type { RunResult } from '../../../domain/run-state.js';
 import { indent } from '../../demo/first-model.js';
 import { CommandFailure } from '../../exit.js';
 import { repositoryRoot } from '../../repository-root.js';
-import { tableLines } from '../table.js';
+import { tableLines } from '../../table.js';
 import type { Trial } from '../trial.js';
 
 /** One line of the table at the end. */
