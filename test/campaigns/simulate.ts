@@ -7,7 +7,7 @@ import {
   scenarioOf,
 } from './simulate/choices.js';
 import { playScenario, wrongEnding } from './simulate/play.js';
-import { type Campaign, defineCampaign, runCampaign } from './support/campaign.js';
+import { type Campaign, type CampaignCase, defineCampaign, runCampaign } from './support/campaign.js';
 import { checkModel, findingsOf } from './support/invariants.js';
 import { playUnder } from './support/readings.js';
 import { checkServed } from './support/serving.js';
@@ -17,7 +17,7 @@ const lifecycles = { long: 2000, short: 20 };
 /** Seldom enough for thousands of lifecycles, often enough for several looks at everything that takes time. */
 const pace = { pollSeconds: 0.5, environment: { ANNEAL_LEASE_WATCH_SECONDS: '2' } };
 
-interface SimulateCase {
+interface SimulateCase extends CampaignCase {
   /** The scenario's own seed. */
   readonly name: string;
   readonly scenario: Scenario;
@@ -34,23 +34,24 @@ export const simulateCampaign = defineCampaign(
   async (campaign) => {
     const cases = casesOf(campaign.options);
     const models = new StandingModels();
-    const sets = new Set(cases.map(({ scenario }) => scenario.readings));
-    for (const readings of sets) {
+    const sets = [...new Set(cases.map(({ scenario }) => scenario.readings))];
+    const playSet = (readings: string) => {
       const ofSet = cases.filter(({ scenario }) => scenario.readings === readings);
-      await playUnder(
-        campaign,
-        readings,
-        ofSet,
-        (played, lane) => playOne(campaign, models, played, lane),
-        pace,
-      );
-    }
+      const play = (played: SimulateCase, lane: Lane) => playOne(campaign, models, played, lane);
+      return playUnder(campaign, readings, ofSet, play, pace);
+    };
+    // A set of few lifecycles leaves lanes idle: all sets of the short version have lanes at the same time.
+    if (campaign.options.short) await Promise.all(sets.map(playSet));
+    else for (const readings of sets) await playSet(readings);
   },
 );
 
 /** `only` is a scenario's seed, whichever the campaign's own is. */
 function casesOf({ seed, short, only }: Campaign['options']): SimulateCase[] {
-  const toCase = (of: number): SimulateCase => ({ name: String(of), scenario: scenarioOf(of) });
+  const toCase = (of: number): SimulateCase => {
+    const scenario = scenarioOf(of);
+    return { name: String(of), scenario, affinity: scenario.isSecond ? scenario.target : 'first' };
+  };
   if (only !== null && /^\d+$/.test(only)) return [toCase(Number(only))];
   const wanted = short ? lifecycles.short : lifecycles.long;
   const cases: SimulateCase[] = [];

@@ -1,20 +1,18 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { repositoryRoot } from '../../../src/client/repository-root.js';
 import { leaseWorkflowId } from '../../../src/domain/lease.js';
 import type { RunSpec } from '../../../src/domain/run-spec.js';
 import type { FaultScript } from '../../../src/sandbox/faults/script.js';
-import { bundleWorkflows } from '../../../src/workers/bundle.js';
 import type { Addresses } from '../../support/addresses.js';
 import { conversationLines } from '../../support/run-specs.js';
 import { startTestServers, type TestServers } from '../../support/servers.js';
 import { startService, type TestService, type TestServiceOptions } from '../../support/service.js';
 import { KillControl } from './kill-control.js';
 import { newCanary, type SecretScan, scanForSecrets } from './secrets.js';
-import { bundleWorker } from './worker-bundle.js';
+import { type Bundles, provideBundles } from './worker-bundle.js';
 import { WorkerPair } from './worker-process.js';
 
 /** The servers of a campaign, and a folder for everything that its processes write. */
@@ -55,7 +53,6 @@ export interface Lane extends TestService {
   settle(model: string, timeoutMs?: number): Promise<string[]>;
 }
 
-const impatience = fileURLToPath(new URL('impatience.ts', import.meta.url));
 const recipesFolder = join(repositoryRoot, 'recipes');
 const pricesPath = join(repositoryRoot, 'prices/aws.json');
 /** The server's own default is ten seconds for a workflow task that a dead worker took with it. */
@@ -64,13 +61,11 @@ export const promptTasks = ['--dynamic-config-value', 'history.defaultWorkflowTa
 /** Starts servers of its own unless addresses are given. */
 export async function openWorld(given: Addresses | null, signal?: AbortSignal): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'anneal-campaign-'));
-  const bundlePath = join(folder, 'workflow-bundle.js');
-  const [servers, workerPath] = await prepare(folder, [
+  const [servers, bundles] = await prepare(folder, [
     given ? Promise.resolve(null) : startTestServers({ temporalArguments: promptTasks, signal }),
-    bundleWorker(),
-    bundleWorkflows(bundlePath, [impatience]),
+    provideBundles(),
   ]);
-  const addresses = { ...(given ?? (servers as Addresses)), bundlePath };
+  const addresses = { ...(given ?? (servers as Addresses)), bundlePath: bundles.workflows };
   const secrets = { 'the AWS secret key': newCanary(), 'the Postgres password': newCanary() };
   const lanes: Lane[] = [];
   const opening = new Set<Promise<unknown>>();
@@ -82,7 +77,7 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
     openLane: async (options = {}) => {
       if (isClosed) throw new Error('The campaign is over');
       opened += 1;
-      const lane = openLane(opened, { addresses, folder, secrets, workerPath }, options);
+      const lane = openLane(opened, { addresses, folder, secrets, workerPath: bundles.worker }, options);
       opening.add(lane);
       try {
         lanes.push(await lane);
@@ -105,7 +100,6 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
       await Promise.allSettled(opening);
       const stopped = await Promise.allSettled(lanes.map((lane) => lane.stop()));
       await servers?.close();
-      rmSync(workerPath, { force: true });
       if (!keepFolder) rmSync(folder, { recursive: true, force: true });
       for (const each of stopped) if (each.status === 'rejected') throw each.reason;
     },
@@ -115,15 +109,13 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
 /** All or nothing: where one fails, the others leave nothing behind. */
 async function prepare(
   folder: string,
-  steps: readonly [Promise<TestServers | null>, Promise<string>, Promise<void>],
-): Promise<[TestServers | null, string]> {
+  steps: readonly [Promise<TestServers | null>, Promise<Bundles>],
+): Promise<[TestServers | null, Bundles]> {
   try {
-    const [servers, workerPath] = await Promise.all(steps);
-    return [servers, workerPath];
+    return await Promise.all(steps);
   } catch (error) {
-    const [servers, workerPath] = await Promise.allSettled(steps);
+    const [servers] = await Promise.allSettled(steps);
     if (servers.status === 'fulfilled') await servers.value?.close();
-    if (workerPath.status === 'fulfilled') rmSync(workerPath.value, { force: true });
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
