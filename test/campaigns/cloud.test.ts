@@ -6,7 +6,7 @@ import { longestShortMs, shortVersion } from './support/short.js';
 
 describe('whatever the cloud does, and however many want it: the short version finds no violation', () => {
   it('faults: every kind of fault on about thirty calls', { timeout: longestShortMs }, async () => {
-    const report = await faultsCampaign(shortVersion(4));
+    const report = await faultsCampaign(shortVersion(3));
     expect(report.violations).toEqual([]);
     expect(report.cases).toBeGreaterThanOrEqual(30);
     for (const name of ['retried', 'adopted', 'healed', 'failed']) {

@@ -229,17 +229,24 @@ describe('Ollama', () => {
   });
 
   it('ends the answer of a model that repeats itself without a last piece; it is the answer all the same', async () => {
+    const last =
+      '{"response":"so ","done":true,"done_reason":"length","prompt_eval_count":7,"eval_count":1}\n';
+    const breakingOff = (pieces: string) =>
+      server.answer('/api/generate', (response) => {
+        const { options } = server.requests.at(-1)?.body as { options: { num_predict: number } };
+        return stream([options.num_predict === 1 ? last : pieces])(response);
+      });
     const again = '{"response":"so ","done":false}\n';
-    server.answer('/api/generate', stream([`{"response":"And ","done":false}\n${again.repeat(31)}`]));
+    breakingOff(`{"response":"And ","done":false}\n${again.repeat(31)}`);
     expect(await ask()).toMatchObject({
       text: `And ${'so '.repeat(31)}`,
       stopReason: 'repetition',
+      inputTokens: 7,
       outputTokens: 32,
     });
-    const blank = '{"response":" ","done":false}\n';
-    server.answer('/api/generate', stream([blank.repeat(30)]));
-    expect(await ask()).toMatchObject({ text: ' '.repeat(30), stopReason: 'repetition' });
-    server.answer('/api/generate', stream([again.repeat(30)]));
+    breakingOff('{"response":" ","done":false}\n'.repeat(30));
+    expect(await ask()).toMatchObject({ text: ' '.repeat(30), stopReason: 'repetition', inputTokens: 7 });
+    breakingOff(again.repeat(30));
     await expect(ask()).rejects.toThrow('broke off its answer without a word');
   });
 

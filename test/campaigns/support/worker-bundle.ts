@@ -9,35 +9,35 @@ import { bundleWorkflows } from '../../../src/workers/bundle.js';
 const entry = fileURLToPath(new URL('worker-main.ts', import.meta.url));
 const impatience = fileURLToPath(new URL('impatience.ts', import.meta.url));
 
-/** What the workers of all campaigns run. Paths of files. */
-export interface Bundles {
-  readonly worker: string;
-  readonly workflows: string;
-}
+/** The workflows with the campaigns' impatience, in one file; returns its path. */
+export const provideWorkflows = onceHere('workflows', 'js', (path) => bundleWorkflows(path, [impatience]));
 
-let built: Promise<Bundles> | null = null;
+/** worker-main.ts and all it imports in one file, which starts in a third of the time; returns its path. */
+export const provideWorker = onceHere('worker', 'mjs', bundleWorker);
 
-/** Bundles once in this process. */
-export function provideBundles(): Promise<Bundles> {
-  built ??= bundle().catch((error: unknown) => {
-    built = null;
-    throw error;
-  });
-  return built;
-}
-
-async function bundle(): Promise<Bundles> {
-  // Two folders below the repository, as the source is: there are the packages that stay outside, and its data.
-  const folder = join(repositoryRoot, '.anneal/campaigns');
-  mkdirSync(folder, { recursive: true });
-  removeLeftovers(folder);
-  const { pid } = process;
-  const bundles = {
-    worker: join(folder, `worker-${pid}.mjs`),
-    workflows: join(folder, `workflows-${pid}.js`),
+/** Writes a file the first time it is asked for in this process. */
+function onceHere(
+  name: string,
+  extension: string,
+  write: (path: string) => Promise<void>,
+): () => Promise<string> {
+  let written: Promise<string> | null = null;
+  const writeOnce = async () => {
+    // Two folders below the repository, as the source is: there are the packages that stay outside, and its data.
+    const folder = join(repositoryRoot, '.anneal/campaigns');
+    mkdirSync(folder, { recursive: true });
+    removeLeftovers(folder);
+    const path = join(folder, `${name}-${process.pid}.${extension}`);
+    await write(path);
+    return path;
   };
-  await Promise.all([bundleWorker(bundles.worker), bundleWorkflows(bundles.workflows, [impatience])]);
-  return bundles;
+  return () => {
+    written ??= writeOnce().catch((error: unknown) => {
+      written = null;
+      throw error;
+    });
+    return written;
+  };
 }
 
 /** A test's process is killed at its end, and takes nothing away. */
@@ -48,7 +48,6 @@ function removeLeftovers(folder: string): void {
   }
 }
 
-/** Writes worker-main.ts and all it imports into one file, which starts in a third of the time. */
 async function bundleWorker(outfile: string): Promise<void> {
   await build({
     entryPoints: [entry],

@@ -12,7 +12,7 @@ import { startTestServers, type TestServers } from '../../support/servers.js';
 import { startService, type TestService, type TestServiceOptions } from '../../support/service.js';
 import { KillControl } from './kill-control.js';
 import { newCanary, type SecretScan, scanForSecrets } from './secrets.js';
-import { type Bundles, provideBundles } from './worker-bundle.js';
+import { provideWorker, provideWorkflows } from './worker-bundle.js';
 import { WorkerPair } from './worker-process.js';
 
 /** The servers of a campaign, and a folder for everything that its processes write. */
@@ -61,11 +61,11 @@ export const promptTasks = ['--dynamic-config-value', 'history.defaultWorkflowTa
 /** Starts servers of its own unless addresses are given. */
 export async function openWorld(given: Addresses | null, signal?: AbortSignal): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'anneal-campaign-'));
-  const [servers, bundles] = await prepare(folder, [
+  const [servers, bundlePath] = await prepare(folder, [
     given ? Promise.resolve(null) : startTestServers({ temporalArguments: promptTasks, signal }),
-    provideBundles(),
+    provideWorkflows(),
   ]);
-  const addresses = { ...(given ?? (servers as Addresses)), bundlePath: bundles.workflows };
+  const addresses = { ...(given ?? (servers as Addresses)), bundlePath };
   const secrets = { 'the AWS secret key': newCanary(), 'the Postgres password': newCanary() };
   const lanes: Lane[] = [];
   const opening = new Set<Promise<unknown>>();
@@ -77,7 +77,7 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
     openLane: async (options = {}) => {
       if (isClosed) throw new Error('The campaign is over');
       opened += 1;
-      const lane = openLane(opened, { addresses, folder, secrets, workerPath: bundles.worker }, options);
+      const lane = openLane(opened, { addresses, folder, secrets }, options);
       opening.add(lane);
       try {
         lanes.push(await lane);
@@ -109,8 +109,8 @@ export async function openWorld(given: Addresses | null, signal?: AbortSignal): 
 /** All or nothing: where one fails, the others leave nothing behind. */
 async function prepare(
   folder: string,
-  steps: readonly [Promise<TestServers | null>, Promise<Bundles>],
-): Promise<[TestServers | null, Bundles]> {
+  steps: readonly [Promise<TestServers | null>, Promise<string>],
+): Promise<[TestServers | null, string]> {
   try {
     return await Promise.all(steps);
   } catch (error) {
@@ -124,13 +124,12 @@ async function prepare(
 interface LaneSurroundings {
   readonly addresses: Addresses;
   readonly folder: string;
-  readonly workerPath: string;
   readonly secrets: { readonly 'the AWS secret key': string; readonly 'the Postgres password': string };
 }
 
 async function openLane(
   index: number,
-  { addresses, folder: worldFolder, secrets, workerPath }: LaneSurroundings,
+  { addresses, folder: worldFolder, secrets }: LaneSurroundings,
   options: LaneOptions,
 ): Promise<Lane> {
   const folder = join(worldFolder, `lane-${index}`);
@@ -158,12 +157,14 @@ async function openLane(
     ANNEAL_PRICES: pricesPath,
   };
   const isKillable = (options.worker ?? 'killable') === 'killable';
+  const startWorkers = async () =>
+    WorkerPair.start({
+      program: await provideWorker(),
+      environment: workerEnvironment,
+      logPath: join(folder, 'workers.log'),
+    });
   const workers = isKillable
-    ? await WorkerPair.start({
-        program: workerPath,
-        environment: workerEnvironment,
-        logPath: join(folder, 'workers.log'),
-      }).catch(async (error: unknown) => {
+    ? await startWorkers().catch(async (error: unknown) => {
         await service.stop();
         throw error;
       })

@@ -39,8 +39,7 @@ export function createOllamaInferenceClient({ records, host, api }: OllamaInfere
         throw new Error(`${modelId} is not ready (${state.doing}); ask again later`);
       const body = toRequest(record, question);
       const stopwatch = startStopwatch();
-      const pieces = await ollama.generate(body, signal);
-      if (pieces === null) throw new Error(`${modelId} was taken away at this moment; ask again`);
+      const pieces = await generate(ollama, body, modelId, signal);
       const said: string[] = [];
       let last: OllamaPiece | null = null;
       for await (const piece of pieces) {
@@ -49,10 +48,44 @@ export function createOllamaInferenceClient({ records, host, api }: OllamaInfere
         stopwatch.note();
         said.push(piece.response);
       }
-      const summary = last?.done ? summarize(last) : summarizeRepetition(said, stopwatch.elapsedMs());
-      return { text: said.join(''), ...summary, ...stopwatch.measure(summary.outputTokens) };
+      if (last?.done) {
+        const summary = summarize(last);
+        return { text: said.join(''), ...summary, ...stopwatch.measure(summary.outputTokens) };
+      }
+      const repetition = {
+        ...summarizeRepetition(said, stopwatch.elapsedMs()),
+        ...stopwatch.measure(said.length),
+      };
+      const inputTokens = await countPrompt(await generate(ollama, shortest(body), modelId, signal));
+      return { text: said.join(''), inputTokens, ...repetition };
     },
   };
+}
+
+type OllamaRequest = ReturnType<typeof toRequest>;
+
+async function generate(
+  ollama: OllamaApi,
+  body: OllamaRequest,
+  modelId: string,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<OllamaPiece>> {
+  const pieces = await ollama.generate(body, signal);
+  if (pieces === null) throw new Error(`${modelId} was taken away at this moment; ask again`);
+  return pieces;
+}
+
+/** The same prompt with an answer of one token, too short to be broken off. */
+function shortest(body: OllamaRequest): OllamaRequest {
+  return { ...body, options: { ...body.options, num_predict: 1 } };
+}
+
+/** Ollama says how long a prompt is with the last piece of its answer. */
+async function countPrompt(pieces: AsyncIterable<OllamaPiece>): Promise<number> {
+  for await (const { done, prompt_eval_count } of pieces) {
+    if (done && prompt_eval_count !== undefined) return prompt_eval_count;
+  }
+  throw new Error('Ollama did not say how long the prompt is');
 }
 
 function toRequest(record: DeploymentRecord<OllamaSettings>, question: ModelQuestion) {
@@ -110,7 +143,7 @@ function summarizeRepetition(said: readonly string[], elapsedMs: number) {
   if (end.length < (isBlank ? equalPieces - 1 : equalPieces) || new Set(end).size > 1) {
     throw new Error('Ollama broke off its answer without a word');
   }
-  return { stopReason: 'repetition', inputTokens: 0, outputTokens: said.length, latencyMs: elapsedMs };
+  return { stopReason: 'repetition', outputTokens: said.length, latencyMs: elapsedMs };
 }
 
 function refused(modelId: string, reason: string): PermanentFailure {

@@ -124,7 +124,7 @@ async function train(
   const { print, recipe } = stage;
   const startedAt = performance.now();
   const { batchSize } = size;
-  const hyperparameters = { maximumSteps, batchSize, learningRate: 0.0015, maximumSequenceLength: 512 };
+  const hyperparameters = { maximumSteps, batchSize, learningRate: 0.0012, maximumSequenceLength: 512 };
   const followed = await stage.fineTune(workflowId, summary, {
     recipe: recipe.name,
     dataset: { source, validationShare },
