@@ -20,7 +20,7 @@ export function demoLocalCommand(): Command {
     .option('--home <folder>', 'where tools and state lie (default: ANNEAL_HOME or .anneal)')
     .option('--busy-machine', 'report how long answers take without judging it')
     .option('--steps <number>', 'training steps of the first model', wholeNumber, 170)
-    .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 60)
+    .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 50)
     .option('--batch-size <number>', 'records a step', wholeNumber, 1)
     .addHelpText(
       'after',
@@ -31,7 +31,7 @@ the gates must refuse it. Ctrl-C leaves nothing running.
 
 Examples:
   anneal demo-local
-  anneal demo-local --busy-machine --steps 80`,
+  anneal demo-local --busy-machine --steps 400`,
     )
     .action(({ home, busyMachine = false, steps, shuffledSteps, batchSize }: Options) =>
       withInterruption(async (signal) => {
