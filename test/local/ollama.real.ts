@@ -162,7 +162,7 @@ describe('Ollama', () => {
     await machine.until(deployment, ({ status }) => status === 'ready');
   });
 
-  it('answers 32 clients of an alias without one failure while the champion is switched and the old one deleted', async () => {
+  it('answers 32 clients of an alias without one failure while the champion is switched, rolled back and switched again, and the old one deleted', async () => {
     const servers = await startTestServers();
     const { database, drop } = await createTestDatabase(servers.databaseUrl);
     try {
@@ -186,11 +186,11 @@ describe('Ollama', () => {
         await registry.recordDeployment(author, 'switched', version, { ...deployment, usdPerHour: 0 });
         versions.push(deployment);
       }
-      const promote = (version: number) =>
+      const promote = (version: number, action: 'promote' | 'rollback' = 'promote') =>
         registry.promote(author, {
           model: 'switched',
           version,
-          action: 'promote',
+          action,
           deployedBy: 'a test',
           notes: '',
         });
@@ -208,19 +208,25 @@ describe('Ollama', () => {
       };
       const clients = Promise.all(Array.from({ length: 32 }, ask));
       const [before, after] = versions.map(({ deploymentId }) => deploymentId) as [string, string];
-      const until = async (isReached: () => boolean) => {
-        while (!isReached()) await Promise.race([sleep(50), clients]);
+      /** Two more answers for each client: time enough that all of them have asked anew. */
+      const twiceByAll = async (modelId: string) => {
+        const count = answered.get(modelId) ?? 0;
+        while ((answered.get(modelId) ?? 0) < count + 64) await Promise.race([sleep(50), clients]);
       };
-      await until(() => (answered.get(before) ?? 0) >= 32);
+      await twiceByAll(before);
       await promote(2);
-      // Each of them has asked anew since.
-      await until(() => (answered.get(after) ?? 0) >= 64);
+      await twiceByAll(after);
+      await promote(1, 'rollback');
+      await twiceByAll(before);
+      await promote(2);
+      await twiceByAll(after);
       await machine.newTarget().delete('switched-0');
-      const count = answered.get(after) ?? 0;
-      await until(() => (answered.get(after) ?? 0) >= count + 32);
+      await twiceByAll(after);
       isOver = true;
       await clients;
-      console.log(`switch: ${answered.get(before)} answers before, ${answered.get(after)} after, no failure`);
+      console.log(
+        `switches: ${answered.get(before)} answers of one, ${answered.get(after)} of the other, no failure`,
+      );
     } finally {
       await drop();
       await servers.close();

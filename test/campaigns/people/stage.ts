@@ -12,7 +12,7 @@ import { type Point, type Scenario, specOf } from './points.js';
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** Seconds between two looks of a lease at its run, and until it looks for a create that came late. */
-export const watchSeconds = 4;
+export const watchSeconds = 6;
 export const lookAgainSeconds = 8;
 
 export const laneOptions: LaneOptions = {
