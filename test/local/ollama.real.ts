@@ -186,14 +186,12 @@ describe('Ollama', () => {
         await registry.recordDeployment(author, 'switched', version, { ...deployment, usdPerHour: 0 });
         versions.push(deployment);
       }
-      const promote = (version: number, action: 'promote' | 'rollback' = 'promote') =>
-        registry.promote(author, {
-          model: 'switched',
-          version,
-          action,
-          deployedBy: 'a test',
-          notes: '',
-        });
+      let runs = 0;
+      const promote = (version: number, action: 'promote' | 'rollback' = 'promote') => {
+        runs += 1;
+        const by = { workflowId: `${action}/switched`, runId: `run-${runs}` };
+        return registry.promote(by, { model: 'switched', version, action, deployedBy: 'a test', notes: '' });
+      };
       await promote(1);
       const answered = new Map<string, number>();
       let isOver = false;
