@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vitest } from './addresses.js';
@@ -44,11 +45,16 @@ export function conversationsFile(subject = 'item', count = 16): string {
 
 let directory: string | null = null;
 
-/** Writes a file that lives as long as the test file. */
+/**
+ * Writes a file that lives as long as the test file. A name may be written again while a run of another test reads
+ * it: readers see the old file or the new one, never an empty one.
+ */
 export function writeLines(name: string, lines: readonly string[]): string {
   directory ??= mkdtempSync(join(tmpdir(), 'anneal-test-data-'));
   const path = join(directory, name);
-  writeFileSync(path, `${lines.join('\n')}\n`);
+  const beside = `${path}.${randomUUID()}`;
+  writeFileSync(beside, `${lines.join('\n')}\n`);
+  renameSync(beside, path);
   return path;
 }
 
