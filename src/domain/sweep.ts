@@ -142,7 +142,8 @@ export interface CloudCursor {
 
 /** One line of the report about what should exist and does not. */
 export interface MissingEntry {
-  readonly kind: 'deployment' | 'model' | 'lease';
+  /** `champion`: the deployment is there, and serves another model than its champion's. */
+  readonly kind: 'deployment' | 'model' | 'lease' | 'champion';
   readonly name: string;
   readonly model: string;
   readonly version: number;

@@ -135,6 +135,15 @@ export const removal = proxyActivities<LeaseActivities>({
   summary: 'Delete what the lease protects',
 });
 
+/** Points a champion's deployment back at its champion; what takes longer is left to the next sweep. */
+export const championRestore = (summary: string) =>
+  proxyActivities<LeaseActivities>({
+    ...undo,
+    scheduleToCloseTimeout: '15m',
+    heartbeatTimeout: '10s',
+    summary,
+  });
+
 /** One page of a sweep's look at cloud, files, registry or leases; an hour of obstacles, then it fails. */
 export const sweepLook = (summary: string) =>
   proxyActivities<SweepActivities>({

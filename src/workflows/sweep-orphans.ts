@@ -1,4 +1,10 @@
-import { CancellationScope, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  isCancellation,
+  patched,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
 import {
   describeHolder,
   type ModelHolder,
@@ -27,7 +33,7 @@ import {
 } from '../domain/sweep-report.js';
 import { parseOrFail, toRunFailure } from './failures.js';
 import { giveBackSuperseded, giverOf } from './give-back.js';
-import { leaseReleases, leases, registry, sweepLook, sweepWork } from './proxies.js';
+import { championRestore, leaseReleases, leases, registry, sweepLook, sweepWork } from './proxies.js';
 
 /**
  * The third owner of everything paid: compares the cloud with leases and registry in both directions, and
@@ -38,6 +44,8 @@ export async function sweepOrphans(input: unknown): Promise<SweepResult> {
   const spec = parseOrFail(sweepSpecSchema, input === undefined ? {} : input, 'the input of sweepOrphans');
   const sweep = new Sweep(spec);
   try {
+    // First, because a model that is served cannot be deleted.
+    if (patched('sweep-champions')) await sweep.champions();
     await sweep.cloud();
     await sweep.standbys();
     await sweep.files();
@@ -74,6 +82,19 @@ class Sweep {
 
   constructor(private readonly spec: SweepSpec) {
     this.state = newSweepState(spec, workflowInfo().taskQueue);
+  }
+
+  /** Champions whose deployment serves another model, after a swap that nobody ended. */
+  async champions(): Promise<void> {
+    this.show('looks at what champions serve');
+    let after: { model: string; version: number } | null = null;
+    do {
+      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeChampionsPage']>> = await sweepLook(
+        'Does every champion serve?',
+      ).judgeChampionsPage(this.spec, after);
+      await this.settleMissing(page.missing, (entry) => this.restore(entry));
+      after = page.next;
+    } while (after !== null);
   }
 
   /** Deployments, throughputs, running jobs and trained models that carry our tags. */
@@ -206,6 +227,16 @@ class Sweep {
     }
     for (const entry of missing) addMissing(this.state, entry);
     await this.keepPage({ missing });
+  }
+
+  private async restore(entry: MissingEntry): Promise<MissingEntry> {
+    const { model, version, name, reason } = entry;
+    const worked = await this.underLock(model, () =>
+      championRestore(`Point ${name} back at version ${version}`).restoreChampion(modelLock(model)),
+    );
+    return 'owner' in worked
+      ? { ...entry, action: 'kept', reason: `${reason}; ${worked.owner} works on the model` }
+      : { ...entry, action: 'corrected', reason: `${reason}; it serves its champion again` };
   }
 
   private async giveBack({ model, entries }: Leftover): Promise<SweepEntry[]> {

@@ -133,6 +133,29 @@ describe('what a promotion superseded', () => {
   });
 });
 
+describe('a swap that was cut short, its run and every lease gone', () => {
+  it('is put back, so that the champion answers again; a dry run says which', async () => {
+    const deployment = { target: 'bedrock-provisioned' };
+    await service.execute('fineTune', conversation(model, { deployment, budgetUsd: 1000 }));
+    const champion = await versionOf(model);
+    const reference = champion.deployment as NonNullable<ModelVersion['deployment']>;
+    const target = service.dependencies.providers.targets.get(reference.target);
+    const { modelId: other } = await versionOf(kept);
+    await target?.update(reference, other);
+
+    const missingOf = ({ missing }: SweepResult) =>
+      missing.filter((entry) => entry.model === model).map(({ kind, action }) => `${kind} ${action}`);
+    const dry = await sweep();
+    expect(missingOf(dry)).toEqual(['champion reported']);
+    expect(proposed(dry.next)).toMatchObject({ type: 'sweepOrphans', input: { delete: true } });
+
+    expect(missingOf(await sweep({ delete: true }))).toEqual(['champion corrected']);
+    expect(await target?.describe(reference)).toMatchObject({ modelId: champion.modelId, status: 'ready' });
+    expect(missingOf(await sweep({ delete: true }))).toEqual([]);
+    await expectInvariants(service, model);
+  });
+});
+
 describe('what nobody answers for', () => {
   it('is reported with owner, age and dollars a month by a dry run, which changes nothing', async () => {
     await createDeployment('bedrock-on-demand');

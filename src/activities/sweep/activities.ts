@@ -18,6 +18,7 @@ import type { SweepDependencies } from './dependencies.js';
 import { type IdleRelease, prepareIdleRelease } from './idle.js';
 import type { VersionKey } from './inventory.js';
 import { type JudgedLeases, type JudgedVersions, judgeLeases, judgeVersions } from './judge-books.js';
+import { judgeChampions } from './judge-champions.js';
 import { type JudgedPage, judgeCloud } from './judge-cloud.js';
 import { type JudgedFiles, judgeFiles, judgeUploads } from './judge-files.js';
 import { type JudgedStandbys, judgeStandbys, leftoverOf } from './judge-standbys.js';
@@ -30,6 +31,10 @@ export function createSweepActivities(dependencies: SweepDependencies) {
   const { objects, bucket } = dependencies;
   const reportOf = ({ runId }: Author) => createSweepReport(objects, `s3://${bucket}/sweeps/${runId}`);
   return {
+    async judgeChampionsPage(spec: SweepSpec, after: VersionKey | null): Promise<JudgedVersions> {
+      return keepAlive(() => judgeChampions(dependencies, spec, after, activityInfo().taskQueue));
+    },
+
     async judgeCloudPage(spec: SweepSpec, cursor: CloudCursor): Promise<JudgedPage> {
       return keepAlive(() => judgeCloud(dependencies, spec, cursor, activityInfo().taskQueue));
     },

@@ -63,15 +63,10 @@ export interface PointCase {
   readonly action: Action;
 }
 
-/** The lock on a model ends a swap that was cut short; nobody puts back what it no longer knows of. */
-function actionsIn(scenario: Scenario): readonly Action[] {
-  return actions.filter((action) => action !== 'terminate-all' || scenario !== 'swap');
-}
-
 export function pointCases(): PointCase[] {
   return scenarios.flatMap((scenario) =>
     pointsOf(scenario).flatMap((point) =>
-      actionsIn(scenario).map((action) => ({
+      actions.map((action) => ({
         kind: 'point' as const,
         name: `${scenario}/${action}/${point.name}`,
         affinity: scenario,

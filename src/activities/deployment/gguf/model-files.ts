@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Obstacle, PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
 import { identityDigits } from '../../process-identity.js';
+import { ifAbsent, namesIn } from '../../record-files.js';
 import { bytesOf, filesOf, type GgufFile, type ModelManifest } from './model-manifest.js';
 import { type DeploymentRecord, listRecordsOnDisk } from './records.js';
 import type { ServingState } from './target.js';
@@ -244,15 +245,4 @@ async function move(from: string, to: string): Promise<boolean> {
 
 function sizeOf(path: string): Promise<number | null> {
   return stat(path).then(({ size }) => size, ifAbsent(null));
-}
-
-function namesIn(directory: string): Promise<string[]> {
-  return readdir(directory).catch(ifAbsent<string[]>([]));
-}
-
-function ifAbsent<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-    throw error;
-  };
 }

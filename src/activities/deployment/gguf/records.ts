@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DeploymentRequest } from '../../../domain/deployment.js';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { ObjectStore } from '../../dataset/object-store.js';
-import { readRecord, writeRecord } from '../../training/local/job-folder.js';
+import { readRecord, writeRecord } from '../../record-files.js';
 import type { ChatFormat } from './gguf-header.js';
 import type { ModelManifest } from './model-manifest.js';
 

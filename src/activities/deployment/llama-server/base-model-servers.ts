@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hashFile } from '../../hash-file.js';
+import { namesIn } from '../../record-files.js';
 import { filesOf } from '../gguf/model-manifest.js';
 import { createRecordsOnDisk, recordPath } from '../gguf/records.js';
 import type { ServingState } from '../gguf/target.js';
@@ -17,7 +17,6 @@ import {
   launch,
   startsInVain,
   toCommand,
-  unlessAbsent,
   urlAt,
 } from './processes.js';
 import type { HeldServer, Served, Servers, ServersOptions } from './servers.js';
@@ -83,7 +82,7 @@ export function createBaseModelServers(options: ServersOptions, directory: strin
     },
 
     async tidy() {
-      for (const name of await readdir(directory).catch((error) => unlessAbsent(error) ?? [])) {
+      for (const name of await namesIn(directory)) {
         if (name.startsWith(prefix)) await settle(name.slice(prefix.length), null);
       }
     },

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identityDigits, isAlive } from '../../process-identity.js';
-import { readRecord, writeRecord } from '../../training/local/job-folder.js';
-import { type RecordedServer, readServer, removeServer, unlessAbsent } from './processes.js';
+import { ifAbsent, namesIn, readRecord, writeRecord } from '../../record-files.js';
+import { type RecordedServer, readServer, removeServer } from './processes.js';
 import type { LlamaServerSettings } from './settings.js';
 
 /** What one server of a base model was made for: `generation.json`. Each has one adapter more than what served before. */
@@ -93,7 +93,7 @@ export function createGenerations(directory: string, folder: string): Generation
         asking,
         `${process.pid}.${identityDigits(process.pid)}.${randomUUID()}`,
       );
-      const isThere = await writeFile(mark, '').then(() => true, unlessAbsent);
+      const isThere = await writeFile(mark, '').then(() => true, ifAbsent(false));
       return isThere ? () => rm(mark, { force: true }) : null;
     },
 
@@ -131,8 +131,4 @@ async function open(parent: string, number: number): Promise<Generation | null> 
   const lives = server !== null && isAlive(server);
   const isReady = lives && ready?.pid === server.pid && ready.identity === server.identity;
   return { ...recorded, number, folder, server, isAlive: lives, isReady, wasReady: ready !== null };
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error) => unlessAbsent(error) ?? []);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../domain/json.js';
 import { startDetached } from '../../detached-program.js';
 import { callServer } from '../../inference/http.js';
 import { isAlive } from '../../process-identity.js';
-import { readRecord } from '../../training/local/job-folder.js';
+import { ifAbsent, namesIn, readRecord } from '../../record-files.js';
 import type { ServingState } from '../gguf/target.js';
 import type { LlamaServerSettings } from './settings.js';
 
@@ -137,22 +137,18 @@ export async function describeInVain(folder: string, count: number): Promise<str
 /** Ends the server of a folder, at once where it does not end by itself, and deletes that. Safe to repeat. */
 export async function removeServer(directory: string, folder: string): Promise<void> {
   // Under another name first: whatever is being started there fails, or is found below.
-  await rename(folder, join(directory, `${deletedPrefix}${randomUUID()}`)).catch(unlessAbsent);
+  await rename(folder, join(directory, `${deletedPrefix}${randomUUID()}`)).catch(ifAbsent(undefined));
   await endDeleted(directory);
 }
 
 /** Ends the servers of folders that were deleted, also those that a killed process has left behind. */
 export async function endDeleted(directory: string): Promise<void> {
-  for (const name of await readdir(directory).catch((error) => unlessAbsent(error) ?? [])) {
+  for (const name of await namesIn(directory)) {
     if (!name.startsWith(deletedPrefix)) continue;
     const server = await readServer(join(directory, name));
     if (server !== null && isAlive(server)) await end(server);
     await rm(join(directory, name), { recursive: true, force: true });
   }
-}
-
-export function unlessAbsent(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
 
 async function end(server: RecordedServer): Promise<void> {

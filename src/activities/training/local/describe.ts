@@ -1,17 +1,10 @@
 import { join } from 'node:path';
 import { sparkline } from '../../../domain/loss-curve.js';
 import type { TrainingJobDescription } from '../../../domain/training-job.js';
+import { readRecord, writeRecord } from '../../record-files.js';
 import { deleteArtifact, findDamage, uploadArtifact } from './artifact.js';
 import { describeEngine, describeStep, lossCurveOf, readProgress, type TrainingProgress } from './events.js';
-import {
-  isCancelled,
-  type JobFolder,
-  openJob,
-  type RecordedEnd,
-  readEnd,
-  readRecord,
-  writeRecord,
-} from './job-folder.js';
+import { isCancelled, type JobFolder, openJob, type RecordedEnd, readEnd } from './job-folder.js';
 import type { LocalTrainingOptions } from './options.js';
 import { keepGoing, type Supervision } from './supervision.js';
 

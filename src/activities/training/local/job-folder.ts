@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PermanentFailure } from '../../../domain/failures.js';
 import type { TrainingJobRequest } from '../../../domain/training-job.js';
+import { ifAbsent, namesIn, readRecord } from '../../record-files.js';
 
 /** `request.json`: what was asked for. Its presence makes a folder a job. */
 export interface RecordedRequest {
@@ -68,7 +69,7 @@ export function isOurs({ request }: JobFolder): boolean {
 }
 
 export async function listJobs(home: string): Promise<JobFolder[]> {
-  const names = await readdir(jobsDirectory(home)).catch(ifAbsent<string[]>([]));
+  const names = await namesIn(jobsDirectory(home));
   const jobs = await Promise.all(
     names.filter((name) => !name.startsWith('.')).map((name) => openJob(home, name)),
   );
@@ -82,19 +83,6 @@ export function readEnd({ path }: JobFolder): Promise<RecordedEnd | null> {
 /** Whether somebody has asked for the job's end. */
 export function isCancelled({ path }: JobFolder): boolean {
   return existsSync(join(path, 'cancel'));
-}
-
-/** Null when there is no such file. */
-export async function readRecord<T>(path: string): Promise<T | null> {
-  const text = await readFile(path, 'utf8').catch(ifAbsent(null));
-  return text === null ? null : (JSON.parse(text) as T);
-}
-
-/** Readers see the old file or the new one. */
-export async function writeRecord(path: string, record: unknown): Promise<void> {
-  const beside = `${path}.${randomUUID()}`;
-  await writeFile(beside, JSON.stringify(record), { flush: true });
-  await rename(beside, path);
 }
 
 /**
@@ -134,7 +122,7 @@ export async function deleteJob(home: string, jobName: string): Promise<void> {
 /** What a killed process has left half made or half deleted. */
 export async function removeLeftovers(home: string): Promise<void> {
   const directory = jobsDirectory(home);
-  const names = await readdir(directory).catch(ifAbsent<string[]>([]));
+  const names = await namesIn(directory);
   for (const name of names.filter(isLeftover)) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
@@ -152,11 +140,4 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-function ifAbsent<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return value;
-    throw error;
-  };
 }

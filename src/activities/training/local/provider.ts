@@ -3,6 +3,7 @@ import { PermanentFailure } from '../../../domain/failures.js';
 import { formatProblems } from '../../../domain/parse-input.js';
 import type { OwnedPage, OwnedResource } from '../../../domain/sweep.js';
 import type { TrainingJobReference } from '../../../domain/training-job.js';
+import { writeRecord } from '../../record-files.js';
 import type { TrainingProvider } from '../provider.js';
 import { deleteArtifact, manifestUriOf } from './artifact.js';
 import { checkBaseModel } from './base-models.js';
@@ -16,7 +17,6 @@ import {
   type RecordedEnd,
   readEnd,
   removeLeftovers,
-  writeRecord,
 } from './job-folder.js';
 import type { LocalTrainingOptions } from './options.js';
 import { checkEngine, parseLocalSettings, resolveHyperparameters } from './settings.js';

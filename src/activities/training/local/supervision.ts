@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDetached } from '../../detached-program.js';
 import { isAlive, processIdentity } from '../../process-identity.js';
-import { type JobFolder, readRecord, writeRecord } from './job-folder.js';
+import { readRecord, writeRecord } from '../../record-files.js';
+import type { JobFolder } from './job-folder.js';
 import { findMissingTool, type LocalTrainingOptions } from './options.js';
 
 interface RecordedProcess {

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from '../../../activities/process-identity.js';
-import { jobsDirectory, listJobs, readRecord } from '../../../activities/training/local/job-folder.js';
+import { readRecord } from '../../../activities/record-files.js';
+import { jobsDirectory, listJobs } from '../../../activities/training/local/job-folder.js';
 import type { LocalFolders } from '../../local/layout.js';
 import type { Home } from '../../stack/home.js';
 
