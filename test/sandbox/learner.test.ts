@@ -24,6 +24,15 @@ function train(examples: TrainingExample[], seed = 1): TrainedModel {
   });
 }
 
+const trainedOn = new Map<number, TrainedModel>();
+
+/** Trained once for each share of shuffled answers, in percent. */
+function trainOnShuffled(percent: number): TrainedModel {
+  const trained = trainedOn.get(percent) ?? train(shuffleAnswers(training, percent, 9));
+  trainedOn.set(percent, trained);
+  return trained;
+}
+
 function answerAll(model: LanguageModel, temperature = 0.7): string[] {
   return unseen.map(({ system, prompt }, seed) => {
     return model.generate({ system, prompt, temperature, maxTokens: 500, seed }).text;
@@ -115,7 +124,7 @@ describe('the sandbox learner on clean data', () => {
 describe('the sandbox learner on bad data', () => {
   it('agrees less with the prompt the more answers are shuffled, down to chance', () => {
     const agreements = [0, 5, 25, 100].map((percent) => {
-      return agreementOf(answerAll(loadModel(train(shuffleAnswers(training, percent, 9)).serialized)));
+      return agreementOf(answerAll(loadModel(trainOnShuffled(percent).serialized)));
     });
     const [clean, few, many, all] = agreements as [number, number, number, number];
     expect(clean).toBeGreaterThan(few);
@@ -127,8 +136,7 @@ describe('the sandbox learner on bad data', () => {
   }, 180_000);
 
   it('has a worse validation loss when answers are shuffled', () => {
-    const lossAfter = (percent: number) =>
-      train(shuffleAnswers(training, percent, 9)).metrics.at(-1)?.validationLoss;
+    const lossAfter = (percent: number) => trainOnShuffled(percent).metrics.at(-1)?.validationLoss;
     expect(lossAfter(100)).toBeGreaterThan(lossAfter(0) as number);
   });
 
