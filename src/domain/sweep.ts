@@ -140,6 +140,12 @@ export interface CloudCursor {
   readonly page: string | null;
 }
 
+/** Where a sweep of the registry goes on. */
+export interface VersionKey {
+  readonly model: string;
+  readonly version: number;
+}
+
 /** One line of the report about what should exist and does not. */
 export interface MissingEntry {
   /** `champion`: the deployment is there, and serves another model than its champion's. */

@@ -22,6 +22,7 @@ import {
   type SweepResult,
   type SweepSpec,
   sweepSpecSchema,
+  type VersionKey,
 } from '../domain/sweep.js';
 import {
   addIdle,
@@ -58,6 +59,19 @@ export async function sweepOrphans(input: unknown): Promise<SweepResult> {
   }
 }
 
+/** Settles each page before it looks at the next. */
+async function pageByPage<Cursor, Page extends { readonly next: Cursor | null }>(
+  look: (after: Cursor | null) => Promise<Page>,
+  settle: (page: Page) => Promise<void>,
+): Promise<void> {
+  let after: Cursor | null = null;
+  do {
+    const page: Page = await look(after);
+    await settle(page);
+    after = page.next;
+  } while (after !== null);
+}
+
 /** One line that cannot be put right, such as a lease that somebody else holds, holds up no other. */
 function keep(entry: MissingEntry, error: unknown): MissingEntry {
   if (isCancellation(error)) throw error;
@@ -87,94 +101,82 @@ class Sweep {
   /** Champions whose deployment serves another model, after a swap that nobody ended. */
   async champions(): Promise<void> {
     this.show('looks at what champions serve');
-    let after: { model: string; version: number } | null = null;
-    do {
-      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeChampionsPage']>> = await sweepLook(
-        'Does every champion serve?',
-      ).judgeChampionsPage(this.spec, after);
-      await this.settleMissing(page.missing, (entry) => this.restore(entry));
-      after = page.next;
-    } while (after !== null);
+    await pageByPage(
+      (after: VersionKey | null) =>
+        sweepLook('Does every champion serve?').judgeChampionsPage(this.spec, after),
+      ({ missing }) => this.settleMissing(missing, (entry) => this.restore(entry)),
+    );
   }
 
   /** Deployments, throughputs, running jobs and trained models that carry our tags. */
   async cloud(): Promise<void> {
     this.show('looks at what the providers have');
-    let cursor: CloudCursor | null = { source: 0, page: null };
-    while (cursor !== null) {
-      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeCloudPage']>> = await sweepLook(
-        'What do the providers have?',
-      ).judgeCloudPage(this.spec, cursor);
-      this.state.counts.examined += page.examined;
-      this.idle.push(...page.idle);
-      await this.settle(page.findings);
-      cursor = page.next;
-    }
+    const first: CloudCursor = { source: 0, page: null };
+    await pageByPage(
+      (after: CloudCursor | null) =>
+        sweepLook('What do the providers have?').judgeCloudPage(this.spec, after ?? first),
+      async (page) => {
+        this.state.counts.examined += page.examined;
+        this.idle.push(...page.idle);
+        await this.settle(page.findings);
+      },
+    );
   }
 
   /** What a promotion has superseded, and what its run and the lock's lease ended before giving back. */
   async standbys(): Promise<void> {
     this.show('looks at superseded versions');
-    let after: { model: string; version: number } | null = null;
-    do {
-      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeStandbysPage']>> = await sweepLook(
-        'What was superseded and never given back?',
-      ).judgeStandbysPage(this.spec, after);
-      for (const leftover of page.leftovers) {
-        await this.report(this.spec.delete ? await this.giveBack(leftover) : leftover.entries);
-      }
-      after = page.next;
-    } while (after !== null);
+    await pageByPage(
+      (after: VersionKey | null) =>
+        sweepLook('What was superseded and never given back?').judgeStandbysPage(this.spec, after),
+      async ({ leftovers }) => {
+        for (const leftover of leftovers) {
+          await this.report(this.spec.delete ? await this.giveBack(leftover) : leftover.entries);
+        }
+      },
+    );
   }
 
   /** Old datasets and job files, and uploads that never came to an end. */
   async files(): Promise<void> {
     this.show('looks at files');
-    let after: string | null = null;
-    do {
-      const page: { findings: readonly Finding[]; next: string | null } = await sweepLook(
-        'Which files does nobody need?',
-      ).judgeFilesPage(this.spec, after);
-      await this.settle(page.findings);
-      after = page.next;
-    } while (after !== null);
+    await pageByPage(
+      (after: string | null) => sweepLook('Which files does nobody need?').judgeFilesPage(this.spec, after),
+      ({ findings }) => this.settle(findings),
+    );
     await this.settle(await sweepLook('Which uploads came to no end?').judgeUnfinishedUploads(this.spec));
   }
 
   /** Registered versions whose model or deployment is gone. */
   async books(): Promise<void> {
     this.show('looks at the registry');
-    let after: { model: string; version: number } | null = null;
-    do {
-      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeVersionsPage']>> = await sweepLook(
-        'Does everything registered exist?',
-      ).judgeVersionsPage(this.spec, after);
-      const correct = (entry: MissingEntry) =>
-        sweepWork(`Correct ${entry.model} version ${entry.version}`).correctRegistry(
-          this.spec,
-          entry,
-          this.author,
-        );
-      await this.settleMissing(page.missing, correct);
-      after = page.next;
-    } while (after !== null);
+    const correct = (entry: MissingEntry) =>
+      sweepWork(`Correct ${entry.model} version ${entry.version}`).correctRegistry(
+        this.spec,
+        entry,
+        this.author,
+      );
+    await pageByPage(
+      (after: VersionKey | null) =>
+        sweepLook('Does everything registered exist?').judgeVersionsPage(this.spec, after),
+      ({ missing }) => this.settleMissing(missing, correct),
+    );
   }
 
   /** Leases on what is gone, and on what the registry does not know any more. */
   async openLeases(): Promise<void> {
     this.show('looks at leases');
-    let next: string | null = null;
-    do {
-      const page: Awaited<ReturnType<ReturnType<typeof sweepLook>['judgeLeasesPage']>> = await sweepLook(
-        'Does every lease protect something?',
-      ).judgeLeasesPage(this.spec, next);
-      await this.report(page.kept);
-      const vain = page.missing.filter(({ name }) => !this.reported.has(name));
-      await this.settleMissing(vain, (entry) =>
-        sweepWork(`Release the lease on ${entry.name}`).releaseVainLease(entry),
-      );
-      next = page.next;
-    } while (next !== null);
+    await pageByPage(
+      (after: string | null) =>
+        sweepLook('Does every lease protect something?').judgeLeasesPage(this.spec, after),
+      async ({ kept, missing }) => {
+        await this.report(kept);
+        const vain = missing.filter(({ name }) => !this.reported.has(name));
+        await this.settleMissing(vain, (entry) =>
+          sweepWork(`Release the lease on ${entry.name}`).releaseVainLease(entry),
+        );
+      },
+    );
   }
 
   /** Gives back what nobody asks, where the spec says so. */

@@ -9,6 +9,7 @@ import type {
   SweepEntry,
   SweepResult,
   SweepSpec,
+  VersionKey,
 } from '../../domain/sweep.js';
 import type { Author } from '../registry/registry.js';
 import { keepAlive } from '../waiting.js';
@@ -16,7 +17,6 @@ import { actOnFindings } from './act.js';
 import { correctVersion, releaseVainLease } from './correct-books.js';
 import type { SweepDependencies } from './dependencies.js';
 import { type IdleRelease, prepareIdleRelease } from './idle.js';
-import type { VersionKey } from './inventory.js';
 import { type JudgedLeases, type JudgedVersions, judgeLeases, judgeVersions } from './judge-books.js';
 import { judgeChampions } from './judge-champions.js';
 import { type JudgedPage, judgeCloud } from './judge-cloud.js';

@@ -1,4 +1,5 @@
 import type { ModelVersion } from '../../domain/model-version.js';
+import type { VersionKey } from '../../domain/sweep.js';
 
 /** What a registered version keeps: the parts of it that decide about resources. */
 export type KeptVersion = Pick<
@@ -17,11 +18,6 @@ export type KeptVersion = Pick<
   /** Since the registry last changed it, by the database's clock. */
   readonly unchangedHours: number;
 };
-
-export interface VersionKey {
-  readonly model: string;
-  readonly version: number;
-}
 
 /** How many versions one activity of a sweep looks at. */
 export const versionsInPage = 50;

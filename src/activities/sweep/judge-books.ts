@@ -8,10 +8,11 @@ import {
   type SweepSpec,
   startCommand,
   usdPerMonth,
+  type VersionKey,
 } from '../../domain/sweep.js';
 import { leaseQuery } from '../../workflows/messages.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
-import { type KeptVersion, keyAfter, type VersionKey, versionsInPage } from './inventory.js';
+import { type KeptVersion, keyAfter, versionsInPage } from './inventory.js';
 import { deploymentLeaseOf, describeVersion, modelLeaseOf } from './kept-leases.js';
 import { isLeased, listOpenLeases, type OpenLease } from './open-workflows.js';
 

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
-import { type MissingEntry, type SweepSpec, startCommand } from '../../domain/sweep.js';
+import { type MissingEntry, type SweepSpec, startCommand, type VersionKey } from '../../domain/sweep.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
-import { type KeptVersion, keyAfter, type VersionKey, versionsInPage } from './inventory.js';
+import { type KeptVersion, keyAfter, versionsInPage } from './inventory.js';
 import type { JudgedVersions } from './judge-books.js';
 import { describeVersion } from './kept-leases.js';
 import { isLeased } from './open-workflows.js';

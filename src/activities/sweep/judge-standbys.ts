@@ -1,11 +1,17 @@
 import pMap from 'p-map';
 import type { ModelVersion } from '../../domain/model-version.js';
 import { hoursBetween } from '../../domain/money.js';
-import { type Leftover, type SweepEntry, type SweepSpec, usdPerMonth } from '../../domain/sweep.js';
+import {
+  type Leftover,
+  type SweepEntry,
+  type SweepSpec,
+  usdPerMonth,
+  type VersionKey,
+} from '../../domain/sweep.js';
 import { lastMove } from '../registry/last-move.js';
 import { findStandbys } from '../registry/standbys.js';
 import { looksAtOnce, type SweepDependencies } from './dependencies.js';
-import { keyAfter, type VersionKey, versionsInPage } from './inventory.js';
+import { keyAfter, versionsInPage } from './inventory.js';
 import { isLeased } from './open-workflows.js';
 
 export interface JudgedStandbys {
