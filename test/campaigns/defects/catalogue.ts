@@ -395,6 +395,18 @@ const serving: readonly Defect[] = [
     detector: people('swap/terminate/swap-wait'),
   },
   {
+    name: 'swap-not-swept',
+    what: 'no sweep puts the champion back when the lease of the run lock has vanished, too',
+    edits: [
+      {
+        file: 'src/workflows/sweep-orphans.ts',
+        find: "if (patched('sweep-champions')) await sweep.champions();",
+        replace: '',
+      },
+    ],
+    detector: people('swap/terminate-all/swap-wait'),
+  },
+  {
     name: 'secret-in-history',
     what: 'a credential stands in the result of an activity',
     edits: [
