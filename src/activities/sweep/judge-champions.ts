@@ -39,6 +39,8 @@ async function findDisplaced(
   const isUpdating = description?.status === 'updating';
   if (!description || (!isUpdating && description.modelId === champion.modelId)) return null;
   if (await isLeased('model', kept.model)) return null;
+  // A run may have swapped and ended since the first look.
+  if ((await registry.champion(kept.model))?.version !== kept.version) return null;
   const { model, version } = kept;
   const found = isUpdating ? 'is being pointed at a model' : 'serves another model';
   return {
