@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -141,6 +142,7 @@ async function book(resource: LeasedResource, { usd }: ReleaseReport): Promise<v
 /** A run that vanished may have left a swap or a promotion half done, and has booked nothing. */
 async function settleVanishedRun(resource: LeasedResource, holder: WorkflowHolder): Promise<void> {
   await removal.restoreChampion(resource);
+  if (patched('lost-candidates')) await removal.forgetLostCandidates(holder, resource.model);
   const left = await registry('What has it promoted?').standbysLeftBy(holder, resource.model);
   if (left) await giveBackSuperseded(successorOfVanishedRun(), left);
   await budgets('Book what it may have spent').settleVanished(holder);

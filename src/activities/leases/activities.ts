@@ -128,6 +128,23 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
       await retryably(() => remover.remove(resource));
     },
 
+    /**
+     * Archives a vanished run's candidate whose model is gone: the run had deleted it, and ended before it took it
+     * out of the registry.
+     */
+    async forgetLostCandidates({ workflowId, firstRunId }: WorkflowHolder, model: string): Promise<void> {
+      const author = { workflowId, runId: firstRunId };
+      for (const candidate of await registry.versions(model)) {
+        const { version, status, provider, modelName } = candidate;
+        const isOfRun = candidate.workflowId === workflowId && candidate.runId === firstRunId;
+        if (!isOfRun || status !== 'candidate') continue;
+        const trainedBy = dependencies.providers.training.get(provider);
+        if (!trainedBy || (await retryably(() => trainedBy.hasModel(modelName)))) continue;
+        const notes = 'its run vanished after its model was deleted';
+        await registry.retire(author, { model, version, action: 'teardown', notes });
+      }
+    },
+
     /** Undoes a swap that was cut short: the champion gets its deployment back, and that its champion. */
     async restoreChampion({ model }: LeasedResource): Promise<void> {
       const deployment = await retryably(() => keepAlive(() => restoreChampion(dependencies, model)));
