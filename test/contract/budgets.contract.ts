@@ -156,6 +156,21 @@ export function describeBudgets(name: string, create: () => Promise<Budgets>): v
       expect(await standing('model', 'dearer')).toMatchObject({ reservedUsd: 15 });
     });
 
+    it('ask for a run that was reset with all that it has spent, as its reservation cannot hold less', async () => {
+      await limit('dear before', 15);
+      const request = newRequest('dear before', { approvedBy: 'Ada' });
+      await budgets.reserve(request);
+      await budgets.settle(settlementOf(request, 12));
+      await budgets.reserve(newRequest('dear before', { estimateUsd: 5, approvedBy: 'Ada' }));
+      const again = { ...request, executionRunId: 'after the reset', estimateUsd: 8 };
+      expect(await budgets.reserve({ ...again, approvedBy: null })).toMatchObject({
+        reserved: false,
+        exceeded: [{ reservedUsd: 5, neededUsd: 12 }],
+      });
+      expect(await budgets.reserve(again)).toMatchObject({ reserved: true });
+      expect(await standing('model', 'dear before')).toMatchObject({ spentUsd: 0, reservedUsd: 17 });
+    });
+
     it('book the whole reservation of a run that vanished', async () => {
       await limit('vanished', 100);
       const request = newRequest('vanished');

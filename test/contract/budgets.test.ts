@@ -97,7 +97,19 @@ describe('budgets on Postgres', () => {
           expect(await heldWithoutApproval(model)).toBeLessThanOrEqual(limitCents);
         }
       }),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        examples: [
+          [
+            [
+              [{ run: 0, what: 'reserve', cents: 374 }],
+              [{ run: 5, what: 'approve', cents: 627 }],
+              [{ run: 5, what: 'vanish', cents: 1 }],
+              [{ run: 5, what: 'reset', cents: 303 }],
+            ],
+          ],
+        ],
+      },
     );
   });
 });

@@ -63,7 +63,8 @@ export interface Budgets {
 
   /**
    * Reserves the estimate in every budget of the run, or in none of them. Natural key: the run. A run that
-   * holds as much already keeps it, whatever has been reserved or limited since.
+   * holds as much already keeps it, whatever has been reserved or limited since. A run that was reset after
+   * its end needs at least what it has spent.
    */
   reserve(request: ReservationRequest): Promise<Reservation>;
 

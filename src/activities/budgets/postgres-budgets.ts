@@ -84,8 +84,9 @@ async function reserve(
   request: ReservationRequest,
 ): Promise<Reservation> {
   const { author, executionRunId, estimateUsd, budgetUsd, approvedBy } = request;
-  const neededUsd = roundUsd(estimateUsd);
   const held = await findReservation(transaction, author);
+  // A run that was reset holds at least what it spent before, by an approval that may not be given again.
+  const neededUsd = Math.max(roundUsd(estimateUsd), held?.spentUsd ?? 0);
   if (held?.isOpen && held.heldUsd >= neededUsd) return { reserved: true, exceeded: [] };
   // An attempt that everybody had given up: its run has ended, and nobody would settle for it again.
   if (held && !held.isOpen && held.executionRunId === executionRunId)

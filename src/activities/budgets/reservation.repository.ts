@@ -7,6 +7,8 @@ import type { ReservationRequest, Settlement } from './budgets.js';
 export interface ReservationRow {
   readonly executionRunId: string;
   readonly isOpen: boolean;
+  /** What the run had spent when it settled last; 0 for one that has not. */
+  readonly spentUsd: number;
   /** What counts against budgets while the run goes on. */
   readonly heldUsd: number;
 }
@@ -25,6 +27,7 @@ export async function findReservation(
   return {
     executionRunId: row.execution_run_id,
     isOpen: row.state === 'reserved',
+    spentUsd: Number(row.spent_usd),
     heldUsd: Math.max(Number(row.estimate_usd), Number(row.spent_usd)),
   };
 }
