@@ -70,6 +70,24 @@ describe.concurrent('what a terminated run leaves behind is deleted without help
     expect(version).toMatchObject({ status: 'archived', deployment: null });
   });
 
+  it('terminated while it gives its model back, with the registry not told yet', async () => {
+    const { model, handle, status } = await startAndAwait('approval', { approval: 'before-promotion' });
+    for (const held of [
+      lease('deployment', status.deployment?.name ?? ''),
+      lease('training-job', status.job?.name ?? ''),
+    ]) {
+      const { holder } = (await held.query(leaseQuery)) as LeaseView;
+      await held.executeUpdate(releaseUpdate, { args: [holder as LeaseHolder] });
+      await held.result();
+    }
+    const [candidate] = await service.dependencies.registry.versions(model);
+    expect(candidate).toMatchObject({ status: 'candidate' });
+    await handle.terminate('by a test');
+    await expectGoneSoon(model);
+    const [version] = await service.dependencies.registry.versions(model);
+    expect(version).toMatchObject({ status: 'archived', deployment: null });
+  });
+
   it('terminated in validation', async () => {
     const dataset = {
       source: { kind: 'file', path: conversationsFile('thing', 1500) },

@@ -407,6 +407,19 @@ const serving: readonly Defect[] = [
     detector: people('swap/terminate-all/swap-wait'),
   },
   {
+    name: 'lost-candidate-kept',
+    what: 'a run that vanishes while it gives its model back leaves a candidate without one in the registry',
+    edits: [
+      {
+        file: 'src/workflows/lease.ts',
+        find: "if (patched('lost-candidates')) await removal.forgetLostCandidates(holder, resource.model);",
+        replace: '',
+      },
+    ],
+    // Where exactly the run is hit is a matter of moments, so several cases are tried.
+    detector: people('cancel-terminate/register,cancel-terminate/validation'),
+  },
+  {
     name: 'secret-in-history',
     what: 'a credential stands in the result of an activity',
     edits: [

@@ -1,7 +1,7 @@
 import type { SandboxResource } from '../../../src/sandbox/admin.js';
 import type { Ending } from '../../support/service.js';
 import { checkModel, type Finding, findingsOf, isOf } from '../support/invariants.js';
-import { firstOfPromotion } from './points.js';
+import { type Action, firstOfPromotion } from './points.js';
 import { eventsOf, type HistoryEvent, milliseconds, type Staged, watchSeconds } from './stage.js';
 
 /** What a run has bought and what lives and bills without being kept by the registry. */
@@ -91,14 +91,15 @@ export function wrongTimes(times: readonly LeaseTimes[], goneMs: number, wasCrea
 /** What is wrong with how a run ended that was cancelled or terminated; null when nothing is. */
 export async function wrongEnd(
   { handle }: Staged,
-  action: 'cancel' | 'terminate',
+  action: Extract<Action, 'cancel' | 'terminate' | 'cancel-terminate'>,
   ending: Ending | null,
 ): Promise<string | null> {
   if (!ending) return 'the run did not end';
   const found =
     ending.closed === 'completed' ? String(ending.result.outcome) : `${ending.type} ${ending.message}`;
   const said = `the run was to end by ${action} and ended ${ending.closed}: ${found}`;
-  if (action === 'terminate') return ending.closed === 'terminated' ? null : said;
+  if (action !== 'cancel' && ending.closed === 'terminated') return null;
+  if (action === 'terminate') return said;
   const { isPromoting, isLate } = promotionIn(await eventsOf(handle));
   if (isLate) return 'the run began its promotion after it had been cancelled';
   const isRight = isPromoting

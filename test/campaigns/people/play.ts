@@ -8,8 +8,20 @@ import { randomFrom } from '../support/random.js';
 import { type Lane, terminateIfRunning } from '../support/world.js';
 import { awaitNoOrphans, checkAll, leaseTimes, orphansOf, wrongEnd, wrongTimes } from './checks.js';
 import type { PointCase } from './points.js';
-import { type Champions, endWithin, eventsOf, type Staged, stageRun, stopAt, watchSeconds } from './stage.js';
+import {
+  awaitPoint,
+  type Champions,
+  endWithin,
+  eventsOf,
+  type Staged,
+  stageRun,
+  stopAt,
+  watchSeconds,
+} from './stage.js';
 import { afterTerminateAll } from './sweep.js';
+
+/** A release takes about as long. */
+const longestPauseMs = 250;
 
 /** What a person did, and what was seen right after. */
 export interface Aftermath {
@@ -41,7 +53,9 @@ export async function playPoint(
         ? await afterReset(campaign, played, staged)
         : action === 'terminate-all'
           ? await afterTerminateAll(campaign, row, staged)
-          : await afterEnd(campaign, row, staged, action);
+          : action === 'cancel-terminate'
+            ? await afterCancelAndTerminate(campaign, played, staged)
+            : await afterEnd(campaign, row, staged, action);
   } finally {
     lane.workers?.continue();
   }
@@ -70,7 +84,7 @@ export async function afterEnd(
   campaign: Campaign,
   row: string,
   staged: Staged,
-  action: 'cancel' | 'terminate',
+  action: 'cancel' | 'terminate' | 'cancel-terminate',
   { isWatched = true, landsMs = 0 } = {},
 ): Promise<Aftermath> {
   const { lane, model, handle } = staged;
@@ -78,7 +92,7 @@ export async function afterEnd(
   // What the server gives to a process that is stopped is given away again late, and later each time.
   const patienceMs = isWatched ? 60_000 : 240_000;
   if (action === 'cancel') await handle.cancel();
-  else await handle.terminate('the campaign');
+  else await terminateIfRunning(lane, handle.workflowId);
   const sinceMs = Date.now();
   lane.workers?.continue();
   const ending = await endWithin(lane, handle);
@@ -105,6 +119,25 @@ export async function afterEnd(
     ]),
   ];
   return { findings, orphans: again.length };
+}
+
+/**
+ * Cancels the run, and terminates it while it gives back what it has bought: in the middle of one of the two
+ * releases, or right after it. A run that was quicker has ended as cancelled.
+ */
+async function afterCancelAndTerminate(
+  campaign: Campaign,
+  played: PointCase,
+  staged: Staged,
+): Promise<Aftermath> {
+  const random = randomFrom(seedOf(campaign.options.seed, played.name));
+  const release = { event: 'ActivityTaskScheduled:releaseLease', nth: random() < 0.3 ? 1 : 2 };
+  await staged.handle.cancel();
+  staged.lane.workers?.continue();
+  await awaitPoint(staged, release, campaign.signal);
+  await new Promise((resolve) => setTimeout(resolve, random() * longestPauseMs));
+  const row = `${played.scenario} ${played.action}`;
+  return afterEnd(campaign, row, staged, 'cancel-terminate', { isWatched: false });
 }
 
 /** Resets the run while its worker stands still; the run from there on must take over what exists. */

@@ -1,8 +1,11 @@
 import type { RunSpec } from '../../../src/domain/run-spec.js';
 import type { Lane } from '../support/world.js';
 
-/** What a person does to a run; `terminate-all` ends its leases, too, so that only the sweep is left. */
-export const actions = ['cancel', 'terminate', 'terminate-all', 'reset'] as const;
+/**
+ * What a person does to a run. `terminate-all` ends its leases, too, so that only the sweep is left;
+ * `cancel-terminate` ends the run while it gives back what it bought, because of the cancel.
+ */
+export const actions = ['cancel', 'terminate', 'terminate-all', 'cancel-terminate', 'reset'] as const;
 export type Action = (typeof actions)[number];
 
 /**
@@ -51,6 +54,13 @@ export function pointsOf(scenario: Scenario): readonly Point[] {
   return scenario === 'swap' ? [...alwaysThere, ...onlyInSwaps] : alwaysThere;
 }
 
+/** Where a run that is cancelled has something to give back, and does so. */
+const withPurchases = ['training-wait', 'register', 'deployment-wait', 'validation', 'approval-wait'];
+
+function isPlayed(action: Action, { name }: Point): boolean {
+  return action !== 'cancel-terminate' || withPurchases.includes(name);
+}
+
 /** From here on a run finishes what it does, because a half promotion would serve nobody. */
 export const firstOfPromotion = ['pointDeployment', 'promoteVersion'];
 
@@ -66,14 +76,16 @@ export interface PointCase {
 export function pointCases(): PointCase[] {
   return scenarios.flatMap((scenario) =>
     pointsOf(scenario).flatMap((point) =>
-      actions.map((action) => ({
-        kind: 'point' as const,
-        name: `${scenario}/${action}/${point.name}`,
-        affinity: scenario,
-        scenario,
-        point,
-        action,
-      })),
+      actions
+        .filter((action) => isPlayed(action, point))
+        .map((action) => ({
+          kind: 'point' as const,
+          name: `${scenario}/${action}/${point.name}`,
+          affinity: scenario,
+          scenario,
+          point,
+          action,
+        })),
     ),
   );
 }

@@ -72,13 +72,21 @@ export async function stageRun(
 
 /** Waits until the run has come to a point, and stops the worker there; false when it never came. */
 export async function stopAt(staged: Staged, point: Point, signal: AbortSignal): Promise<boolean> {
-  const { lane, handle, runId } = staged;
+  if (!(await awaitPoint(staged, point, signal))) return false;
+  staged.lane.workers?.stop();
+  return true;
+}
+
+/** Waits until the run has come to a point; false when it ended before. */
+export async function awaitPoint(
+  { lane, handle, runId }: Staged,
+  point: Pick<Point, 'event' | 'nth'>,
+  signal: AbortSignal,
+): Promise<boolean> {
   const stop = AbortSignal.any([signal, AbortSignal.timeout(longestRunMs)]);
   const execution = { workflowId: handle.workflowId, runId };
   for await (const { events } of followHistory(lane.client, execution, stop)) {
-    if (events.filter((event) => event === point.event).length < point.nth) continue;
-    lane.workers?.stop();
-    return true;
+    if (events.filter((event) => event === point.event).length >= point.nth) return true;
   }
   return false;
 }
