@@ -5,8 +5,10 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
 COPY src src
+COPY scripts scripts
 # A worker starts in half a second from a bundle, in four without.
 RUN node --import tsx src/workers/bundle.ts /app/workflow-bundle.js
+RUN node scripts/setup/programs.mjs /app/programs
 
 FROM node:20.20.2-bookworm-slim
 ENV NODE_ENV=production \
@@ -16,12 +18,11 @@ ENV NODE_ENV=production \
 RUN mkdir --parents /var/lib/anneal && chown node:node /var/lib/anneal
 WORKDIR /app
 COPY --from=build /app ./
-COPY scripts scripts
 COPY recipes recipes
 COPY prices prices
 COPY images images
 COPY training training
 USER node
 # Run with --init (compose does), so that signals and orphans are handled; and stop with a grace of a minute.
-ENTRYPOINT ["node", "--import", "tsx"]
-CMD ["src/workers/main.ts"]
+ENTRYPOINT ["node", "--enable-source-maps"]
+CMD ["programs/worker.mjs"]

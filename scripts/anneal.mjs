@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The `anneal` command, also as ./anneal at the top of the repository. Sets up what is missing, then runs
-// src/client/main.ts with tsx inside this process, so that signals reach it directly.
+// src/client/main.ts, compiled, inside this process, so that signals reach it directly.
 import { nodeProblem } from './node-version.mjs';
 
 var problem = nodeProblem(process.versions.node);

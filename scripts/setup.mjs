@@ -1,4 +1,4 @@
-// Sets up a fresh clone: dependencies, the Temporal CLI, the workflow bundle. Runs before `npm run demo`,
+// Sets up a fresh clone: dependencies, the Temporal CLI, the workflow bundle, the programs. Runs before `npm run demo`,
 // `npm test` and `npm run up`, where nothing is installed yet, so it imports Node's own modules only, and
 // this first file parses on any Node that knows modules.
 //

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { main, repositoryRoot } from './main.mjs';
+import { provideProgram } from './programs.mjs';
 
 /** Commands that start a Temporal server, or talk to one through its command line. */
 const commandsWithTemporal = ['up', 'demo'];
@@ -11,7 +11,6 @@ export async function launch() {
   const exitCode = await main({ needsTemporal, needsBundle: needsTemporal });
   if (exitCode !== 0) return;
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  const { register } = await import('tsx/esm/api');
-  register();
-  await import(pathToFileURL(resolve(repositoryRoot, 'src/client/main.ts')).href);
+  process.setSourceMapsEnabled(true);
+  await import(pathToFileURL(await provideProgram(repositoryRoot, 'client')).href);
 }

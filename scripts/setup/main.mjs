@@ -6,6 +6,7 @@ import { checkDiskSpace, megabytes } from './disk.mjs';
 import { acquireSetupLock } from './lock.mjs';
 import { exitCodes, SetupProblem } from './problem.mjs';
 import { stopRunningProcesses } from './process.mjs';
+import { compilePrograms, programsState } from './programs.mjs';
 import { installTemporal, temporalState } from './temporal.mjs';
 import { buildWorkflowBundle, workflowBundleState } from './workflow-bundle.mjs';
 
@@ -21,7 +22,7 @@ export async function main({ needsTemporal = true, needsBundle = true, root = re
     const steps = [
       dependencies,
       ...(needsTemporal ? [temporal] : []),
-      ...(needsBundle ? [workflowBundle] : []),
+      ...(needsBundle ? [workflowBundle, compiledPrograms] : []),
     ];
     if ((await missingSteps(root, steps)).length > 0) await setUp(root, steps);
     return 0;
@@ -50,6 +51,13 @@ const workflowBundle = {
   title: 'workflow bundle',
   state: workflowBundleState,
   run: buildWorkflowBundle,
+  downloadMegabytes: 10,
+};
+
+const compiledPrograms = {
+  title: 'programs',
+  state: programsState,
+  run: compilePrograms,
   downloadMegabytes: 10,
 };
 

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { repositoryRoot } from '../../src/client/repository-root.js';
 import { loadConfig } from '../../src/workers/config.js';
@@ -28,6 +29,18 @@ const dockerfile = read('Dockerfile');
 /** A tag that names a version down to the patch. */
 const pinned = /^[\w./-]+:v?\d+\.\d+(\.\d+)?([.-][\w.-]+)?$/;
 
+/** What the image compiles; below the repository, because some packages stay outside. */
+let compiled: string;
+beforeAll(() => {
+  const [, command = ''] = /^RUN (node scripts.*) \/app\/programs$/m.exec(dockerfile) ?? [];
+  const parent = join(repositoryRoot, '.anneal/cache');
+  mkdirSync(parent, { recursive: true });
+  compiled = mkdtempSync(join(parent, 'image-'));
+  const [program = '', ...words] = command.split(' ');
+  execFileSync(program, [...words, join(compiled, 'programs')], { cwd: repositoryRoot });
+});
+afterAll(() => rmSync(compiled, { recursive: true, force: true }));
+
 describe('docker-compose.yml', () => {
   it('has a name, Temporal, Postgres, the local cloud and a worker', () => {
     expect(compose.name).toBe('anneal');
@@ -54,8 +67,8 @@ describe('docker-compose.yml', () => {
     for (const volume of service.volumes ?? [])
       expect(compose.volumes).toHaveProperty(volume.split(':')[0] ?? '');
     const words = [service.command ?? [], service.healthcheck?.test ?? []].flat();
-    for (const file of words.filter((word) => word.startsWith('src/'))) {
-      expect(existsSync(join(repositoryRoot, file)), file).toBe(true);
+    for (const file of words.filter((word) => word.endsWith('.mjs'))) {
+      expect(existsSync(join(compiled, file)), file).toBe(true);
     }
   });
 
@@ -99,6 +112,13 @@ describe('Dockerfile', () => {
       expect(existsSync(join(repositoryRoot, source)), source).toBe(true);
       expect(allowed).toContain(source);
     }
+  });
+
+  it('compiles the program that it starts, which runs', () => {
+    const [, file = ''] = /^CMD \["(.+)"\]$/m.exec(dockerfile) ?? [];
+    expect(existsSync(join(compiled, file))).toBe(true);
+    const help = execFileSync(process.execPath, [join(compiled, 'programs/client.mjs'), '--help']);
+    expect(help.toString()).toContain('Usage: anneal');
   });
 
   it('does not run as root', () => {

@@ -13,6 +13,8 @@ import { ListBucketsCommand } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { provideProgram } from '../../scripts/setup/programs.mjs';
+import { repositoryRoot } from '../../src/client/repository-root.js';
 import type { SandboxFaultScenarios, SandboxFaults } from '../../src/sandbox/admin.js';
 import { loadScenario, scenarioNames } from '../../src/sandbox/faults/scenarios.js';
 import { parseFaultScript } from '../../src/sandbox/faults/script.js';
@@ -216,13 +218,15 @@ describe('the command line', () => {
   afterEach(() => {
     for (const each of undo.splice(0).reverse()) each();
   });
+  let program: string;
+  beforeAll(async () => {
+    program = await provideProgram(repositoryRoot, 'sandbox');
+  });
   const start = (...options: string[]): ChildProcess => {
     const stateDirectory = temporaryDirectory();
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', 'src/sandbox/main.ts', '--state-directory', stateDirectory, ...options],
-      { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
-    );
+    const child = spawn(process.execPath, [program, '--state-directory', stateDirectory, ...options], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     undo.push(() => rmSync(stateDirectory, { recursive: true, force: true }));
     undo.push(() => child.kill('SIGKILL'));
     return child;

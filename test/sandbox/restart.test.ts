@@ -12,6 +12,8 @@ import {
 } from '@aws-sdk/client-bedrock';
 import { CreateBucketCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterEach, expect, it } from 'vitest';
+import { provideProgram } from '../../scripts/setup/programs.mjs';
+import { repositoryRoot } from '../../src/client/repository-root.js';
 import type { SandboxHealth } from '../../src/sandbox/admin.js';
 import { startSandbox } from '../../src/sandbox/server.js';
 import {
@@ -40,7 +42,7 @@ interface Started {
 }
 
 async function start(stateDirectory: string, clockScale: number): Promise<Started> {
-  const arguments_ = ['--import', 'tsx', 'src/sandbox/main.ts', '--state-directory', stateDirectory];
+  const arguments_ = [await provideProgram(repositoryRoot, 'sandbox'), '--state-directory', stateDirectory];
   const child = spawn(process.execPath, [...arguments_, '--clock-scale', String(clockScale)], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });

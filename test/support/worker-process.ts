@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { provideProgram } from '../../scripts/setup/programs.mjs';
+import { repositoryRoot } from '../../src/client/repository-root.js';
 import type { TestService } from './service.js';
 
 /** A worker in a process of its own, as in production; `kill` ends it as a power cut would. */
@@ -9,7 +11,7 @@ export interface WorkerProcess {
 }
 
 export async function spawnWorker(service: TestService): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/workers/main.ts'], {
+  const child = spawn(process.execPath, [await provideProgram(repositoryRoot, 'worker')], {
     env: {
       ...process.env,
       ...service.environment,

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { type Program, provideProgram } from '../../../scripts/setup/programs.mjs';
 import { currentWorkflowBundle } from '../../../scripts/setup/workflow-bundle.mjs';
 import { localFolders } from '../local/layout.js';
 import { venvPython } from '../local/python-tools.js';
@@ -32,7 +33,7 @@ export async function startSandbox(
     if (readings !== undefined) options.push('--readings', readings);
     const sandbox = await launcher.start({
       name: 'sandbox',
-      ...typeScript('src/sandbox/main.ts', options.map(String)),
+      ...(await compiled('sandbox', options.map(String))),
       env: withoutForeignSettings(process.env),
       logPath: launcher.logPath('sandbox'),
     });
@@ -54,7 +55,7 @@ export async function startWorker(
 ): Promise<ManagedProcess> {
   const worker = await launcher.start({
     name: 'worker',
-    ...typeScript('src/workers/main.ts', []),
+    ...(await compiled('worker', [])),
     env: environment,
     logPath: launcher.logPath('worker'),
   });
@@ -102,10 +103,11 @@ function withoutForeignSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessE
 }
 
 /** Node itself runs the file, not a shell or a wrapper, so that the process number is the program's own. */
-function typeScript(file: string, args: readonly string[]) {
+async function compiled(program: Program, args: readonly string[]) {
+  const file = await provideProgram(repositoryRoot, program);
   return {
     command: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), join(repositoryRoot, file), ...args],
+    args: ['--enable-source-maps', file, ...args],
     cwd: repositoryRoot,
   };
 }

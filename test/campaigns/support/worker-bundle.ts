@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { compile } from '../../../scripts/setup/programs.mjs';
 import { processIdentity } from '../../../src/activities/process-identity.js';
 import { repositoryRoot } from '../../../src/client/repository-root.js';
 import { bundleWorkflows } from '../../../src/workers/bundle.js';
@@ -13,7 +13,7 @@ const impatience = fileURLToPath(new URL('impatience.ts', import.meta.url));
 export const provideWorkflows = onceHere('workflows', 'js', (path) => bundleWorkflows(path, [impatience]));
 
 /** worker-main.ts and all it imports in one file, which starts in a third of the time; returns its path. */
-export const provideWorker = onceHere('worker', 'mjs', bundleWorker);
+export const provideWorker = onceHere('worker', 'mjs', compileWorker);
 
 /** Writes a file the first time it is asked for in this process. */
 function onceHere(
@@ -23,7 +23,7 @@ function onceHere(
 ): () => Promise<string> {
   let written: Promise<string> | null = null;
   const writeOnce = async () => {
-    // Two folders below the repository, as the source is: there are the packages that stay outside, and its data.
+    // Below the repository: there are the packages that stay outside.
     const folder = join(repositoryRoot, '.anneal/campaigns');
     mkdirSync(folder, { recursive: true });
     removeLeftovers(folder);
@@ -43,25 +43,12 @@ function onceHere(
 /** A test's process is killed at its end, and takes nothing away. */
 function removeLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
-    const pid = Number(/-(\d+)\.m?js$/.exec(name)?.[1]);
+    const pid = Number(/-(\d+)\.m?js(?:\.map)?$/.exec(name)?.[1]);
     if (processIdentity(pid) === null) rmSync(join(folder, name), { force: true });
   }
 }
 
-async function bundleWorker(outfile: string): Promise<void> {
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    keepNames: true,
-    // With native parts, or found by path at run time.
-    external: ['@temporalio/*', 'pg-native'],
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
-    logLevel: 'error',
-  });
+async function compileWorker(path: string): Promise<void> {
+  const { dir, name } = parse(path);
+  await compile({ entryPoints: [{ in: entry, out: name }], outdir: dir });
 }
