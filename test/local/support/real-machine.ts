@@ -17,9 +17,9 @@ export interface RealMachine {
   readonly service: TestService;
   /**
    * A whole lifecycle of ten steps, with the same data and seed unless told otherwise; `training` replaces parts of the
-   * run spec's.
+   * run spec's, `more` any other part of it.
    */
-  start(training?: TrainingChange, answer?: (name: string) => string): Promise<RealRun>;
+  start(training?: TrainingChange, answer?: (name: string) => string, more?: object): Promise<RealRun>;
   /** Programs of training/ that work in this home, by their command lines. */
   programs(name: ProgramName, model?: string): RunningProgram[];
   jobOf(model: string): Promise<JobFolder | undefined>;
@@ -58,10 +58,11 @@ export async function startRealMachine(
   return {
     home,
     service,
-    start: async (training, answer) => {
+    start: async (training, answer, more) => {
       const model = service.newModel();
       const path = writeConversations(join(folder, `${model}.jsonl`), answer);
-      return { model, handle: await service.start('fineTune', tenSteps(model, path, training)) };
+      const spec = { ...tenSteps(model, path, training), ...more };
+      return { model, handle: await service.start('fineTune', spec) };
     },
     programs: (name, model = '') =>
       readdirSync('/proc')
