@@ -8,7 +8,7 @@ import { type Played, playCell } from './faults/play.js';
 import { type Campaign, defineCampaign, runCampaign } from './support/campaign.js';
 import { checkModel, findingsOf } from './support/invariants.js';
 import { randomFrom } from './support/random.js';
-import { playUnder } from './support/readings.js';
+import { playSets, playUnder } from './support/readings.js';
 import { checkServed } from './support/serving.js';
 import type { Lane } from './support/world.js';
 
@@ -32,11 +32,11 @@ export const faultsCampaign = defineCampaign(
     campaign.print('');
     for (const line of [...matrix.lines(), ...Object.values(classes)]) campaign.print(line);
     if (short) return;
-    for (const { name } of readingSets.filter((set) => set.name !== 'usual')) {
-      await playUnder(campaign, name, ambiguousCreates(name), (cell, lane) =>
-        playOne(campaign, models, null, cell, lane),
-      );
-    }
+    const others = readingSets.filter((set) => set.name !== 'usual');
+    const sets = others.map(({ name }) => ({ readings: name, cases: ambiguousCreates(name) }));
+    await playSets(sets, (readings, played) =>
+      playUnder(campaign, readings, played, (cell, lane) => playOne(campaign, models, null, cell, lane)),
+    );
   },
 );
 

@@ -9,7 +9,7 @@ import {
 import { playScenario, wrongEnding } from './simulate/play.js';
 import { type Campaign, type CampaignCase, defineCampaign, runCampaign } from './support/campaign.js';
 import { checkModel, findingsOf } from './support/invariants.js';
-import { playUnder } from './support/readings.js';
+import { playSets, playUnder } from './support/readings.js';
 import { checkServed } from './support/serving.js';
 import type { Lane } from './support/world.js';
 
@@ -34,15 +34,20 @@ export const simulateCampaign = defineCampaign(
   async (campaign) => {
     const cases = casesOf(campaign.options);
     const models = new StandingModels();
-    const sets = [...new Set(cases.map(({ scenario }) => scenario.readings))];
-    const playSet = (readings: string) => {
-      const ofSet = cases.filter(({ scenario }) => scenario.readings === readings);
+    const sets = [...new Set(cases.map(({ scenario }) => scenario.readings))].map((readings) => ({
+      readings,
+      cases: cases.filter(({ scenario }) => scenario.readings === readings),
+    }));
+    const playSet = (readings: string, ofSet: readonly SimulateCase[]) => {
       const play = (played: SimulateCase, lane: Lane) => playOne(campaign, models, played, lane);
       return playUnder(campaign, readings, ofSet, play, pace);
     };
     // A set of few lifecycles leaves lanes idle: all sets of the short version have lanes at the same time.
-    if (campaign.options.short) await Promise.all(sets.map(playSet));
-    else for (const readings of sets) await playSet(readings);
+    if (campaign.options.short) {
+      await Promise.all(sets.map((set) => playSet(set.readings, set.cases)));
+    } else {
+      await playSets(sets, playSet);
+    }
   },
 );
 

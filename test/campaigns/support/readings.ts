@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { readingSets, toSettings } from '../../../src/sandbox/readings.js';
 import type { Campaign, CampaignCase } from './campaign.js';
 import type { Lane, LaneOptions } from './world.js';
@@ -16,6 +17,22 @@ export async function playUnder<Case extends CampaignCase>(
     await play(played, lane);
   });
   await Promise.all([...lanes].map((lane) => campaign.world.closeLane(lane)));
+}
+
+/** A set with as many cases keeps all lanes busy, and the machine with them. */
+const manyCases = 100;
+
+/** Plays sets of readings one after the other, those of few cases two at a time: they leave lanes idle at their ends. */
+export async function playSets<Case extends CampaignCase>(
+  sets: readonly { readonly readings: string; readonly cases: readonly Case[] }[],
+  playSet: (readings: string, cases: readonly Case[]) => Promise<void>,
+): Promise<void> {
+  const few: (typeof sets)[number][] = [];
+  for (const set of sets) {
+    if (set.cases.length < manyCases) few.push(set);
+    else await playSet(set.readings, set.cases);
+  }
+  await pMap(few, ({ readings, cases }) => playSet(readings, cases), { concurrency: 2 });
 }
 
 /** Lanes with a worker in this process and a cloud that is quick without being instantaneous. */
