@@ -62,7 +62,7 @@ async function playCase(campaign: Campaign, lines: ModelLines, crash: CrashCase,
   tally.add(row, 'not reached', missed.length);
   for (const { label } of missed) campaign.print(`  not reached in ${crash.name}: ${label}`);
 
-  const bought = secondPurchases(await lane.ledger(), model).filter(({ run }) => run === runId);
+  const bought = secondPurchases(await lane.ledger(), model).filter((purchase) => purchase.includes(runId));
   const billing = await billingWithoutNeed(lane, model);
   tally.add(row, 'bought twice', bought.length);
   tally.add(row, 'billing for nobody', billing.length);

@@ -92,6 +92,7 @@ export async function afterEnd(
   // What the server gives to a process that is stopped is given away again late, and later each time.
   const patienceMs = isWatched ? 60_000 : 240_000;
   if (action === 'cancel') await handle.cancel();
+  else if (action === 'terminate') await handle.terminate('the campaign');
   else await terminateIfRunning(lane, handle.workflowId);
   const sinceMs = Date.now();
   lane.workers?.continue();

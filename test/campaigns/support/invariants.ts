@@ -32,7 +32,7 @@ export async function checkModel(observed: Observed, model: string): Promise<Fin
   const live = (await observed.live()).filter((resource) => isOf(resource, model));
   const versions = await observed.dependencies.registry.versions(model);
   const findings = await Promise.all([
-    checkPurchases(observed, model),
+    checkPurchases(await observed.ledger(), model),
     checkLeases(observed, live, versions),
     checkRegistry(observed, model, live, versions),
     checkChampionAnswers(observed, model),
@@ -41,49 +41,23 @@ export async function checkModel(observed: Observed, model: string): Promise<Fin
   return findings.flat();
 }
 
-type Entry = Pick<LedgerEntry, 'action' | 'kind' | 'name' | 'tags'>;
-
-interface Purchase {
-  readonly what: string;
-  readonly run: string;
-  readonly workflowId: string;
-  /** The one before it was deleted by then, and no training job, which costs what it cost. */
-  readonly isReplacement: boolean;
-}
-
 /** I1: what a model's runs have created more than once; empty where everything was bought once. */
-export function secondPurchases(ledger: readonly Entry[], model: string): Purchase[] {
-  const seen = new Map<string, { isDeleted: boolean }>();
-  const repeated: Purchase[] = [];
+export function secondPurchases(ledger: readonly LedgerEntry[], model: string): string[] {
+  const seen = new Set<string>();
+  const repeated: string[] = [];
   for (const { action, kind, name, tags } of ledger) {
     const isPaid = kind === 'trainingJob' || kind === 'deployment' || kind === 'provisionedThroughput';
     const run = tags['anneal:run'];
-    if (!isPaid || !run || tags['anneal:model'] !== model) continue;
+    if (action !== 'create' || !isPaid || !run || tags['anneal:model'] !== model) continue;
     const purchase = `${kind} of run ${run}`;
-    const before = seen.get(purchase);
-    if (action === 'delete' && before) before.isDeleted = true;
-    if (action !== 'create') continue;
-    if (before) {
-      repeated.push({
-        what: `a second ${purchase}: ${name}`,
-        run,
-        workflowId: tags['anneal:workflow'] ?? '',
-        isReplacement: kind !== 'trainingJob' && before.isDeleted,
-      });
-    }
-    seen.set(purchase, { isDeleted: false });
+    if (seen.has(purchase)) repeated.push(`a second ${purchase}: ${name}`);
+    seen.add(purchase);
   }
   return repeated;
 }
 
-/** Who resets a run that has given its deployment back wants another one. */
-async function checkPurchases({ client, ledger }: Observed, model: string): Promise<Finding[]> {
-  const wrong: string[] = [];
-  for (const { what, run, workflowId, isReplacement } of secondPurchases(await ledger(), model)) {
-    const wasReset = (await client.workflow.getHandle(workflowId).describe()).runId !== run;
-    if (!isReplacement || !wasReset) wrong.push(what);
-  }
-  return findingsOf('I1', wrong);
+function checkPurchases(ledger: readonly LedgerEntry[], model: string): Finding[] {
+  return findingsOf('I1', secondPurchases(ledger, model));
 }
 
 /** I2. */
