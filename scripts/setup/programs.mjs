@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { filesBelow, removeOld } from './cache.mjs';
 
 const programs = {
   client: 'src/client/main.ts',
   worker: 'src/workers/main.ts',
   sandbox: 'src/sandbox/main.ts',
 };
-const keptCompilations = 3;
 
 /** Null when the programs of the present source are there, or when there is nothing to compile. */
 export function programsState(root) {
@@ -34,7 +34,7 @@ export async function provideProgram(root, name) {
     const partial = `${folder}.${process.pid}.partial`;
     await compile({ entryPoints: entriesOf(root), outdir: partial });
     moveInto(partial, folder);
-    removeOldCompilations(join(root, '.anneal/cache'));
+    removeOld(join(root, '.anneal/cache'), 'programs-');
   }
   return join(folder, `${name}.mjs`);
 }
@@ -116,12 +116,6 @@ function programsFolder(root) {
   return join(root, `.anneal/cache/programs-${hash.digest('hex').slice(0, 16)}`);
 }
 
-function filesBelow(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ts|mjs|json)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-}
-
 /** Complete or absent; another process may have been quicker. */
 function moveInto(partial, folder) {
   try {
@@ -130,15 +124,6 @@ function moveInto(partial, folder) {
     rmSync(partial, { recursive: true, force: true });
     if (!existsSync(folder)) throw error;
   }
-}
-
-/** Those that the last few versions of the source came to: a program that runs may still load parts of its own. */
-function removeOldCompilations(cache) {
-  const kept = readdirSync(cache)
-    .filter((name) => name.startsWith('programs-'))
-    .map((name) => ({ path: join(cache, name), changedMs: statSync(join(cache, name)).mtimeMs }))
-    .sort((a, b) => b.changedMs - a.changedMs);
-  for (const { path } of kept.slice(keptCompilations)) rmSync(path, { recursive: true, force: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { filesBelow, removeOld } from './cache.mjs';
 import { run } from './process.mjs';
-
-const keptBundles = 3;
 
 /** Null when the bundle of the present workflow code exists, or when there is nothing to bundle. */
 export async function workflowBundleState(root) {
@@ -27,7 +26,7 @@ export async function buildWorkflowBundle(root) {
     return { summary: `left to the worker (${firstError(output)})` };
   }
   renameSync(partial, path);
-  removeOldBundles(dirname(path));
+  removeOld(dirname(path), 'workflow-bundle-');
   return { summary: 'built', bytes: statSync(path).size };
 }
 
@@ -41,7 +40,13 @@ function workflowBundlePath(root) {
   const hash = createHash('sha256');
   const folders = ['src/domain', 'src/workflows'].map((folder) => join(root, folder));
   const files = [join(root, 'package-lock.json'), join(root, 'src/workers/bundle.ts')];
-  for (const file of [...files, ...folders.flatMap(filesBelow).sort()]) {
+  for (const file of [
+    ...files,
+    ...folders
+      .filter((folder) => existsSync(folder))
+      .flatMap(filesBelow)
+      .sort(),
+  ]) {
     hash
       .update(file.slice(root.length))
       .update('\0')
@@ -49,21 +54,6 @@ function workflowBundlePath(root) {
       .update('\0');
   }
   return join(root, `.anneal/cache/workflow-bundle-${hash.digest('hex').slice(0, 16)}.js`);
-}
-
-function filesBelow(folder) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-}
-
-function removeOldBundles(folder) {
-  const bundles = readdirSync(folder)
-    .filter((name) => name.startsWith('workflow-bundle-'))
-    .map((name) => ({ path: join(folder, name), changedMs: statSync(join(folder, name)).mtimeMs }))
-    .sort((a, b) => b.changedMs - a.changedMs);
-  for (const { path } of bundles.slice(keptBundles)) rmSync(path, { force: true });
 }
 
 function firstError(output) {
