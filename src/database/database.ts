@@ -4,6 +4,7 @@ import type { AdmissionTicketsTable } from './tables/admission-tickets.table.js'
 import type { AliasesTable } from './tables/aliases.table.js';
 import type { BudgetReservationsTable } from './tables/budget-reservations.table.js';
 import type { BudgetsTable } from './tables/budgets.table.js';
+import type { ClosedTicketsTable } from './tables/closed-tickets.table.js';
 import type { DatasetsTable } from './tables/datasets.table.js';
 import type { DeploymentHistoryTable } from './tables/deployment-history.table.js';
 import type { DeploymentUsageTable } from './tables/deployment-usage.table.js';
@@ -19,6 +20,7 @@ export interface Database {
   aliases: AliasesTable;
   budget_reservations: BudgetReservationsTable;
   budgets: BudgetsTable;
+  closed_tickets: ClosedTicketsTable;
   datasets: DatasetsTable;
   deployment_history: DeploymentHistoryTable;
   deployment_usage: DeploymentUsageTable;

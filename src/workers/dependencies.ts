@@ -106,6 +106,7 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
   const objects = createS3ObjectStore({ s3: clients.s3, bucket: config.bucket });
   if (config.cloud === 'sandbox') await objects.ensureBucket();
   const providers = createProviders(config, clients, objects);
+  const admission = createAdmissionQueue(database);
   const localTools = {
     objects,
     home: config.home,
@@ -128,11 +129,11 @@ export async function createDependencies(config: Config): Promise<Dependencies> 
     inventory: createInventory(database),
     usage: createDeploymentUsage(database),
     storageUsdPerGigabyteMonth: loadPrices(config.pricesPath).objectStorageUsdPerGigabyteMonth(),
-    remover: createResourceRemover(providers, objects),
+    remover: createResourceRemover(providers, objects, admission),
     cloud: config.cloud,
     bucket: config.bucket,
     waiting: config.waiting,
-    admission: createAdmissionQueue(database),
+    admission,
     watchSeconds: config.leaseWatchSeconds,
     lookAgainSeconds: config.leaseLookAgainSeconds,
     searchAttributes: config.searchAttributes,

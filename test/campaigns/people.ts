@@ -1,7 +1,7 @@
 import { playFlight } from './people/flight.js';
 import { playPoint } from './people/play.js';
 import { type FlightCase, flightCases, hangingCases, type PointCase, pointCases } from './people/points.js';
-import { Champions, laneOptions, patientLaneOptions } from './people/stage.js';
+import { Champions, forgetfulLaneOptions, laneOptions, patientLaneOptions } from './people/stage.js';
 import { defineCampaign, runCampaign } from './support/campaign.js';
 import { randomFrom, sample } from './support/random.js';
 import type { Lane } from './support/world.js';
@@ -26,7 +26,13 @@ export const peopleCampaign = defineCampaign(
       played.kind === 'point'
         ? playPoint(campaign, champions, played, lane)
         : playFlight(campaign, champions, played, lane);
-    await campaign.playCases(cases, laneOptions, play);
+    const isResold = ({ action }: PeopleCase) => action === 'cancel-reset';
+    await campaign.playCases(
+      cases.filter((each) => !isResold(each)),
+      laneOptions,
+      play,
+    );
+    await campaign.playCases(cases.filter(isResold), forgetfulLaneOptions, play);
     if (!short) await campaign.playCases(hangingCases(), patientLaneOptions, play);
   },
 );

@@ -118,9 +118,7 @@ describe.each(['Ollama', 'OpenAI-compatible'] as const)('a client of a server: %
       outputTokens: 4,
     });
     expect(answer.timeToFirstTokenMs).toBeGreaterThan(0);
-    // Three tokens after the first one, in 20 ms or more.
     expect(answer.tokensPerSecond).toBeGreaterThan(0);
-    expect(answer.tokensPerSecond).toBeLessThan(150);
   });
 
   it('asks for an answer by schema, where there is one', async () => {

@@ -28,6 +28,7 @@ describe('migrateToLatest', () => {
       'budget_reservations',
       'budgets',
       'call_rates',
+      'closed_tickets',
       'datasets',
       'deployment_history',
       'deployment_usage',

@@ -2,15 +2,27 @@ import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type LeaseHolder, type LeaseView, leaseWorkflowId } from '../../src/domain/lease.js';
+import { leaseQuery, releaseUpdate } from '../../src/workflows/messages.js';
 import { expectInvariants } from '../support/invariants.js';
 import { conversation } from '../support/run-specs.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
+/** Its cloud creates again under a name and a token whose resource has ended. */
+let forgetful: TestService;
 beforeAll(async () => {
-  service = await startService({ sandbox: { trainingHours: 6 } });
+  [service, forgetful] = await Promise.all([
+    startService({ sandbox: { trainingHours: 6 } }),
+    startService({
+      sandbox: {
+        trainingHours: 6,
+        readings: { tokenOfDeletedResource: 'new-resource', nameOfEndedJob: 'free' },
+      },
+    }),
+  ]);
 });
-afterAll(() => service.stop());
+afterAll(() => Promise.all([service?.stop(), forgetful?.stop()]));
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
@@ -25,15 +37,19 @@ async function taskBefore(handle: WorkflowHandle, activity: string | null): Prom
   return task?.eventId;
 }
 
-async function reset(handle: WorkflowHandle, eventId: HistoryEvent['eventId']): Promise<WorkflowHandle> {
-  const { runId } = await service.client.workflowService.resetWorkflowExecution({
+async function reset(
+  handle: WorkflowHandle,
+  eventId: HistoryEvent['eventId'],
+  { client }: Pick<TestService, 'client'> = service,
+): Promise<WorkflowHandle> {
+  const { runId } = await client.workflowService.resetWorkflowExecution({
     namespace: 'default',
     workflowExecution: { workflowId: handle.workflowId },
     workflowTaskFinishEventId: eventId,
     reason: 'a test',
     requestId: randomUUID(),
   });
-  return service.client.workflow.getHandle(handle.workflowId, runId);
+  return client.workflow.getHandle(handle.workflowId, runId);
 }
 
 describe.concurrent('a run that is reset while its job trains adopts that job', () => {
@@ -77,5 +93,47 @@ describe.concurrent('a run that is reset after its version became champion', () 
     );
     expect(now).toEqual(bought);
     await vi.waitFor(() => expectInvariants(service, model), { timeout: 30_000, interval: 300 });
+  });
+});
+
+describe.concurrent('a run that is reset to before what it has given back', () => {
+  /** Gives a resource back as the run itself does, and waits until that has come to its end. */
+  async function giveBack(client: TestService['client'], kind: 'training-job' | 'deployment', name: string) {
+    const lease = client.workflow.getHandle(leaseWorkflowId({ kind, name }));
+    const { holder } = (await lease.query(leaseQuery)) as LeaseView;
+    await lease.executeUpdate(releaseUpdate, { args: [holder as LeaseHolder] });
+    await lease.result();
+  }
+
+  it.each([
+    ['a job', 'training', 'training-job', 'submitTrainingJob'],
+    ['a job, to before its lease', 'training', 'training-job', 'reserveBudget'],
+    ['a deployment', 'approval', 'deployment', 'createDeployment'],
+  ] as const)('does not buy it again: %s', async (_what, stage, kind, activity) => {
+    for (const cloud of [forgetful, service]) {
+      const { client, newModel, start, awaitStatus, endOf, ledger } = cloud;
+      const model = newModel();
+      const handle = await start('fineTune', conversation(model, { approval: 'before-promotion' }));
+      const { job, deployment } = await awaitStatus(
+        handle,
+        (status) =>
+          status.stage === stage &&
+          Boolean(status.job?.id) &&
+          (stage === 'training' || status.awaiting !== null),
+      );
+      const name = (kind === 'training-job' ? job?.name : deployment?.name) ?? '';
+      const task = await taskBefore(handle, activity);
+      await giveBack(client, kind, name);
+      const again = await reset(handle, task, { client });
+      const ending = await endOf(again);
+      expect(ending).toMatchObject({ closed: 'failed', type: 'Conflict' });
+      expect(ending).toHaveProperty(
+        'message',
+        expect.stringMatching(new RegExp(`${name} was given back at 20[^ ]+Z.*Start a new run`)),
+      );
+      const created = (await ledger()).filter((entry) => entry.action === 'create' && entry.name === name);
+      expect(created).toHaveLength(1);
+      await vi.waitFor(() => expectInvariants(cloud, model), { timeout: 30_000, interval: 300 });
+    }
   });
 });

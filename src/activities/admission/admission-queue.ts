@@ -1,3 +1,5 @@
+import type { Author } from '../registry/registry.js';
+
 /**
  * Who is next where a provider has less room than is asked for. One queue per provider, kind of resource and
  * base model, shared by every worker: only the first in line asks the provider, so that a full quota is met by
@@ -10,4 +12,8 @@ export interface AdmissionQueue {
   join(queue: string, ticket: string): Promise<void>;
   /** Gives the place up. Fine when it had none. */
   leave(ticket: string): Promise<void>;
+  /** Gives the place up for good: what the ticket is for is being given back, and nobody may buy it again. */
+  close(author: Author, ticket: string): Promise<void>;
+  /** When it was closed; null where it is open. */
+  closedAt(ticket: string): Promise<Date | null>;
 }

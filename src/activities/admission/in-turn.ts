@@ -22,13 +22,15 @@ const sharedObstacles: readonly string[] = ['quota', 'capacity', 'throttling'];
 
 /**
  * Asks a provider for something paid when it is this ticket's turn. `create` must be idempotent. A failure
- * that no waiting mends gives the place up; any other error keeps it for the next try.
+ * that no waiting mends gives the place up; any other error keeps it for the next try. What was given back is not
+ * asked for again, which is a `Conflict`: providers may have forgotten its name and token, and would sell it anew.
  */
 export async function inTurn<T>(
   queue: AdmissionQueue,
   turn: Turn,
   create: (isCurrent: () => boolean) => Promise<T>,
 ): Promise<Purchase<T>> {
+  await refuseClosed(queue, turn.ticket);
   const ahead = await queue.ahead(turn.queue, turn.ticket);
   if (ahead > 0) {
     await queue.join(turn.queue, turn.ticket);
@@ -47,6 +49,16 @@ export async function inTurn<T>(
     if (sharedObstacles.includes(error.kind)) await queue.join(turn.queue, turn.ticket);
     return wait(turn, error.message);
   }
+}
+
+/** Only a run that was reset, or one that outlived its lease, comes here again. */
+async function refuseClosed(queue: AdmissionQueue, ticket: string): Promise<void> {
+  const closedAt = await queue.closedAt(ticket);
+  if (closedAt === null) return;
+  throw new PermanentFailure(
+    'Conflict',
+    `Conflict: ${ticket} was given back at ${closedAt.toISOString()}; the run that it belonged to does not buy it a second time. Start a new run with the same input.`,
+  );
 }
 
 function wait({ isPatient, waiting }: Turn, obstacle: string): { obstacle: string } {

@@ -36,5 +36,23 @@ export function createAdmissionQueue(database: Kysely<Database>): AdmissionQueue
     async leave(ticket) {
       await database.deleteFrom('admission_tickets').where('ticket', '=', ticket).execute();
     },
+
+    async close({ workflowId, runId }, ticket) {
+      await database
+        .insertInto('closed_tickets')
+        .values({ ticket, workflow_id: workflowId, run_id: runId })
+        .onConflict((conflict) => conflict.column('ticket').doNothing())
+        .execute();
+      await database.deleteFrom('admission_tickets').where('ticket', '=', ticket).execute();
+    },
+
+    async closedAt(ticket) {
+      const closed = await database
+        .selectFrom('closed_tickets')
+        .select('closed_at')
+        .where('ticket', '=', ticket)
+        .executeTakeFirst();
+      return closed?.closed_at ?? null;
+    },
   };
 }

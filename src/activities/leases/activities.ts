@@ -13,7 +13,6 @@ import {
 import type { RunResult } from '../../domain/run-state.js';
 import { defaultWaiting, type Waiting } from '../../domain/waiting.js';
 import type { ReleaseReport } from '../../workflows/messages.js';
-import type { AdmissionQueue } from '../admission/admission-queue.js';
 import type { Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
 import { keepAlive, lookAgain } from '../waiting.js';
@@ -33,7 +32,6 @@ export interface LeaseDependencies extends LeaseSettings {
   readonly registry: Registry;
   readonly remover: ResourceRemover;
   readonly providers: Providers;
-  readonly admission: AdmissionQueue;
   readonly watchSeconds: number;
 }
 
@@ -43,7 +41,7 @@ const whileReleasing: Waiting = { firstMinuteSeconds: 1, firstHourSeconds: 5, la
 export type LeaseActivities = ReturnType<typeof createLeaseActivities>;
 
 export function createLeaseActivities(dependencies: LeaseDependencies) {
-  const { registry, remover, admission, watchSeconds } = dependencies;
+  const { registry, remover, watchSeconds } = dependencies;
   return {
     /**
      * Starts the resource's lease, or finds it, and makes `holder` its holder; a stranger's is a `Conflict`.
@@ -124,7 +122,6 @@ export function createLeaseActivities(dependencies: LeaseDependencies) {
     },
 
     async removeResource(resource: LeasedResource): Promise<void> {
-      await admission.leave(resource.name);
       await retryably(() => remover.remove(resource));
     },
 

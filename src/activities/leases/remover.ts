@@ -1,9 +1,12 @@
+import { activityInfo } from '@temporalio/activity';
 import type { LeasedResource } from '../../domain/lease.js';
 import { hoursBetween, roundUsd } from '../../domain/money.js';
 import { isTerminal } from '../../domain/training-job.js';
 import type { ReleaseReport } from '../../workflows/messages.js';
+import type { AdmissionQueue } from '../admission/admission-queue.js';
 import type { ObjectStore } from '../dataset/object-store.js';
 import { choose, type Providers } from '../providers.js';
+import type { Author } from '../registry/registry.js';
 
 /** Thrown while a resource is on its way out, so that Temporal looks again. */
 export class StillThereError extends Error {
@@ -18,7 +21,11 @@ export interface ResourceRemover {
   remove(resource: LeasedResource): Promise<void>;
 }
 
-export function createResourceRemover(providers: Providers, objects: ObjectStore): ResourceRemover {
+export function createResourceRemover(
+  providers: Providers,
+  objects: ObjectStore,
+  admission: AdmissionQueue,
+): ResourceRemover {
   return {
     async measure(resource) {
       const nothing = { resource: resource.name, billedHours: null, usd: 0 };
@@ -32,9 +39,10 @@ export function createResourceRemover(providers: Providers, objects: ObjectStore
     },
 
     async remove(resource) {
+      if (resource.kind === 'model') return;
+      // Before the delete: a run that is reset meanwhile must not buy it again.
+      await admission.close(currentWorkflow(), resource.name);
       switch (resource.kind) {
-        case 'model':
-          return;
         case 'deployment':
           return removeDeployment(providers, resource);
         case 'training-job':
@@ -42,6 +50,10 @@ export function createResourceRemover(providers: Providers, objects: ObjectStore
       }
     },
   };
+}
+
+function currentWorkflow(): Author {
+  return activityInfo().workflowExecution ?? { workflowId: '', runId: '' };
 }
 
 async function removeDeployment(providers: Providers, resource: LeasedResource): Promise<void> {

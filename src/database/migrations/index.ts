@@ -6,6 +6,7 @@ import { admissionTickets } from './0004-admission-tickets.js';
 import { artifacts } from './0005-artifacts.js';
 import { callRates } from './0006-call-rates.js';
 import { parityChecks } from './0007-parity-checks.js';
+import { closedTickets } from './0008-closed-tickets.js';
 
 /** Applied in order of name. A migration that has been released is never edited: add the next one. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-artifacts': artifacts,
   '0006-call-rates': callRates,
   '0007-parity-checks': parityChecks,
+  '0008-closed-tickets': closedTickets,
 };

@@ -320,6 +320,18 @@ const sharing: readonly Defect[] = [
     detector: contention('quota'),
   },
   {
+    name: 'bought-again-after-give-back',
+    what: 'a run that is reset buys again what it has given back',
+    edits: [
+      {
+        file: 'src/activities/admission/in-turn.ts',
+        find: '  await refuseClosed(queue, turn.ticket);\n',
+        replace: '',
+      },
+    ],
+    detector: people('on-demand/cancel-reset/validation'),
+  },
+  {
     name: 'promote-without-lock',
     what: 'the alias is read without its lock',
     edits: [

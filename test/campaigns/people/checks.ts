@@ -1,4 +1,4 @@
-import type { SandboxResource } from '../../../src/sandbox/admin.js';
+import type { LedgerEntry, SandboxResource } from '../../../src/sandbox/admin.js';
 import type { Ending } from '../../support/service.js';
 import { checkModel, type Finding, findingsOf, isOf } from '../support/invariants.js';
 import { type Action, firstOfPromotion } from './points.js';
@@ -11,6 +11,14 @@ export async function orphansOf({ lane, model, key }: Staged): Promise<SandboxRe
   const needed = kept.flatMap(({ modelName, deployment }) => [modelName, deployment?.name]);
   const live = (await lane.live()).filter((resource) => isOf(resource, model));
   return live.filter(({ name }) => name.startsWith(key) && !needed.includes(name));
+}
+
+/** What a run has had created that is paid for. */
+export function creates(ledger: readonly LedgerEntry[], { key }: Staged): LedgerEntry[] {
+  const paid = ['trainingJob', 'deployment', 'provisionedThroughput'];
+  return ledger.filter(
+    ({ action, kind, name }) => action === 'create' && paid.includes(kind) && name.startsWith(key),
+  );
 }
 
 /** Waits until nothing of a run is left but what became the champion's; milliseconds since `sinceMs`. */

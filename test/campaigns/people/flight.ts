@@ -3,8 +3,8 @@ import type { FaultScript } from '../../../src/sandbox/faults/script.js';
 import type { Campaign } from '../support/campaign.js';
 import { type Finding, findingsOf } from '../support/invariants.js';
 import type { Lane } from '../support/world.js';
-import { checkAll, orphansOf } from './checks.js';
-import { afterEnd, creates, report } from './play.js';
+import { checkAll, creates, orphansOf } from './checks.js';
+import { afterEnd, report } from './play.js';
 import type { Creation, Flight, FlightCase } from './points.js';
 import { type Champions, type Staged, stageRun, watchSeconds } from './stage.js';
 

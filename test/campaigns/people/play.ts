@@ -1,18 +1,15 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { WorkflowHandle } from '@temporalio/client';
-import type { LedgerEntry } from '../../../src/sandbox/admin.js';
-import type { Ending } from '../../support/service.js';
 import type { Campaign } from '../support/campaign.js';
-import { type Finding, findingsOf } from '../support/invariants.js';
-import { randomFrom } from '../support/random.js';
+import { findingsOf } from '../support/invariants.js';
 import { type Lane, terminateIfRunning } from '../support/world.js';
-import { awaitNoOrphans, checkAll, leaseTimes, orphansOf, wrongEnd, wrongTimes } from './checks.js';
+import { awaitNoOrphans, checkAll, creates, leaseTimes, orphansOf, wrongEnd, wrongTimes } from './checks.js';
 import type { PointCase } from './points.js';
+import { afterCancelAndReset, afterReset } from './reset.js';
 import {
+  type Aftermath,
   awaitPoint,
   type Champions,
   endWithin,
-  eventsOf,
+  randomOf,
   type Staged,
   stageRun,
   stopAt,
@@ -22,12 +19,6 @@ import { afterTerminateAll } from './sweep.js';
 
 /** A release takes about as long. */
 const longestPauseMs = 250;
-
-/** What a person did, and what was seen right after. */
-export interface Aftermath {
-  readonly findings: readonly Finding[];
-  readonly orphans: number;
-}
 
 /** Brings a run to a point, does there what the case says, and looks at what is left in the end. */
 export async function playPoint(
@@ -48,18 +39,26 @@ export async function playPoint(
       campaign.tally.add(row, 'not reached');
       campaign.print(`  not reached: ${played.name}`);
     }
-    aftermath =
-      action === 'reset'
-        ? await afterReset(campaign, played, staged)
-        : action === 'terminate-all'
-          ? await afterTerminateAll(campaign, row, staged)
-          : action === 'cancel-terminate'
-            ? await afterCancelAndTerminate(campaign, played, staged)
-            : await afterEnd(campaign, row, staged, action);
+    aftermath = await after(campaign, row, played, staged);
   } finally {
     lane.workers?.continue();
   }
   report(campaign, champions, played, { ...aftermath, lane, row });
+}
+
+function after(campaign: Campaign, row: string, played: PointCase, staged: Staged): Promise<Aftermath> {
+  switch (played.action) {
+    case 'reset':
+      return afterReset(campaign, played, staged);
+    case 'cancel-reset':
+      return afterCancelAndReset(campaign, played, staged);
+    case 'cancel-terminate':
+      return afterCancelAndTerminate(campaign, played, staged);
+    case 'terminate-all':
+      return afterTerminateAll(campaign, row, staged);
+    default:
+      return afterEnd(campaign, row, staged, played.action);
+  }
 }
 
 /** Counts what was found; a model that something is wrong with is not used again. */
@@ -131,7 +130,7 @@ async function afterCancelAndTerminate(
   played: PointCase,
   staged: Staged,
 ): Promise<Aftermath> {
-  const random = randomFrom(seedOf(campaign.options.seed, played.name));
+  const random = randomOf(campaign, played);
   const release = { event: 'ActivityTaskScheduled:releaseLease', nth: random() < 0.3 ? 1 : 2 };
   await staged.handle.cancel();
   staged.lane.workers?.continue();
@@ -139,77 +138,4 @@ async function afterCancelAndTerminate(
   await new Promise((resolve) => setTimeout(resolve, random() * longestPauseMs));
   const row = `${played.scenario} ${played.action}`;
   return afterEnd(campaign, row, staged, 'cancel-terminate', { isWatched: false });
-}
-
-/** Resets the run while its worker stands still; the run from there on must take over what exists. */
-async function afterReset(campaign: Campaign, played: PointCase, staged: Staged): Promise<Aftermath> {
-  const { lane, model, handle } = staged;
-  const row = `${played.scenario} reset`;
-  const random = randomFrom(seedOf(campaign.options.seed, played.name));
-  const events = await eventsOf(handle);
-  const tasks = events.filter((event) => event.workflowTaskCompletedEventAttributes);
-  const task = tasks[Math.floor(random() * tasks.length)];
-  const { runId } = await lane.client.workflowService.resetWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId: handle.workflowId, runId: staged.runId },
-    workflowTaskFinishEventId: task?.eventId ?? null,
-    reason: 'the campaign',
-    requestId: randomUUID(),
-  });
-  campaign.print(`  ${played.name}: reset to event ${task?.eventId} of ${events.length}`);
-  lane.workers?.continue();
-  const again = lane.client.workflow.getHandle(handle.workflowId, runId);
-  const [ending] = await Promise.all([
-    endWithin(lane, again),
-    played.point.name === 'approval-wait' ? approve(lane, again) : null,
-  ]);
-  if (!ending) await terminateIfRunning(lane, handle.workflowId);
-  const stragglers = await lane.settle(model);
-  const ledger = await lane.ledger();
-  const wrong = wrongEndOfReset(ending);
-  const jobs = creates(ledger, staged).filter(({ kind }) => kind === 'trainingJob').length;
-  const stops = ledger.filter(
-    ({ action, name, note }) => action === 'stop' && note === 'asked to stop' && name.startsWith(staged.key),
-  );
-  campaign.tally.add(row, 'jobs', jobs);
-  campaign.tally.add(row, 'jobs stopped', stops.length);
-  const orphans = await orphansOf(staged);
-  const findings = [
-    ...(await checkAll(staged)),
-    ...findingsOf('I1', [
-      ...(jobs === 1 ? [] : [`the run and its reset bought ${jobs} training jobs`]),
-      ...(stops.length === 0 ? [] : [`the job was stopped ${stops.length} times`]),
-    ]),
-    ...findingsOf('I5', [...(wrong === null ? [] : [wrong]), ...stragglers.map((id) => `${id} did not end`)]),
-    ...findingsOf(
-      'I2',
-      orphans.map(({ kind, name }) => `${kind} ${name} lives for nobody`),
-    ),
-  ];
-  return { findings, orphans: orphans.length };
-}
-
-function wrongEndOfReset(ending: Ending | null): string | null {
-  if (ending === null) return 'the reset run did not end';
-  if (ending.closed === 'completed' && ending.result.outcome === 'promoted') return null;
-  const found = ending.closed === 'completed' ? ending.result.outcome : `${ending.type}: ${ending.message}`;
-  return `the reset run should have been promoted and ended ${ending.closed}: ${found}`;
-}
-
-async function approve(lane: Lane, handle: WorkflowHandle): Promise<void> {
-  await lane.awaitStatus(handle, ({ awaiting }) => awaiting !== null);
-  await handle.executeUpdate('approve', { args: [{ by: 'the campaign' }] });
-}
-
-/** What a run has had created that is paid for. */
-export function creates(ledger: readonly LedgerEntry[], { key }: Staged): LedgerEntry[] {
-  const paid = ['trainingJob', 'deployment', 'provisionedThroughput'];
-  return ledger.filter(
-    ({ action, kind, name }) => action === 'create' && paid.includes(kind) && name.startsWith(key),
-  );
-}
-
-/** Another number for each case, the same for each seed. */
-function seedOf(seed: number, name: string): number {
-  return createHash('sha256').update(`${seed}/${name}`).digest().readUInt32BE(0);
 }

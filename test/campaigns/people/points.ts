@@ -3,9 +3,17 @@ import type { Lane } from '../support/world.js';
 
 /**
  * What a person does to a run. `terminate-all` ends its leases, too, so that only the sweep is left;
- * `cancel-terminate` ends the run while it gives back what it bought, because of the cancel.
+ * `cancel-terminate` ends the run while it gives back what it bought, because of the cancel, and `cancel-reset` has
+ * it begin again from before it bought that.
  */
-export const actions = ['cancel', 'terminate', 'terminate-all', 'cancel-terminate', 'reset'] as const;
+export const actions = [
+  'cancel',
+  'terminate',
+  'terminate-all',
+  'cancel-terminate',
+  'cancel-reset',
+  'reset',
+] as const;
 export type Action = (typeof actions)[number];
 
 /**
@@ -58,7 +66,7 @@ export function pointsOf(scenario: Scenario): readonly Point[] {
 const withPurchases = ['training-wait', 'register', 'deployment-wait', 'validation', 'approval-wait'];
 
 function isPlayed(action: Action, { name }: Point): boolean {
-  return action !== 'cancel-terminate' || withPurchases.includes(name);
+  return !['cancel-terminate', 'cancel-reset'].includes(action) || withPurchases.includes(name);
 }
 
 /** From here on a run finishes what it does, because a half promotion would serve nobody. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { runKey } from '../../../src/activities/run-spec/resolve.js';
@@ -6,6 +6,9 @@ import type { RunSpec } from '../../../src/domain/run-spec.js';
 import type { FaultScript } from '../../../src/sandbox/faults/script.js';
 import type { Ending } from '../../support/service.js';
 import { followHistory } from '../crash/history.js';
+import type { Campaign } from '../support/campaign.js';
+import type { Finding } from '../support/invariants.js';
+import { randomFrom } from '../support/random.js';
 import type { Lane, LaneOptions } from '../support/world.js';
 import { type Point, type Scenario, specOf } from './points.js';
 
@@ -37,7 +40,22 @@ export const patientLaneOptions: LaneOptions = {
   environment: { ANNEAL_LEASE_WATCH_SECONDS: String(watchSeconds), ANNEAL_LEASE_LOOK_AGAIN_SECONDS: '45' },
 };
 
+/** A cloud that sells again under a name and a token whose resource has ended. */
+export const forgetfulLaneOptions: LaneOptions = {
+  ...laneOptions,
+  sandbox: {
+    ...laneOptions.sandbox,
+    readings: { tokenOfDeletedResource: 'new-resource', nameOfEndedJob: 'free' },
+  },
+};
+
 const longestRunMs = 120_000;
+
+/** What a person did, and what was seen right after. */
+export interface Aftermath {
+  readonly findings: readonly Finding[];
+  readonly orphans: number;
+}
 
 /** A run that somebody is about to interfere with. */
 export interface Staged {
@@ -153,4 +171,9 @@ async function unitsFor(lane: Lane, model: string, scenario: Scenario): Promise<
   const unit = target.resolve({ baseModel: champion.baseModel, settings: {} }).usdPerHour;
   const units = Math.round(champion.deployment.usdPerHour / unit);
   return scenario === 'swap' ? units : 3 - units;
+}
+
+/** Other numbers for each case, the same for each seed. */
+export function randomOf({ options }: Campaign, { name }: { readonly name: string }): () => number {
+  return randomFrom(createHash('sha256').update(`${options.seed}/${name}`).digest().readUInt32BE(0));
 }

@@ -4,8 +4,7 @@ import type { Campaign } from '../support/campaign.js';
 import { findingsOf } from '../support/invariants.js';
 import { terminateIfRunning } from '../support/world.js';
 import { checkAll, orphansOf } from './checks.js';
-import type { Aftermath } from './play.js';
-import { lookAgainSeconds, type Staged } from './stage.js';
+import { type Aftermath, lookAgainSeconds, type Staged } from './stage.js';
 
 /** The first may come before a create that was under way; the second comes after it. */
 const sweeps = 2;
