@@ -40,13 +40,7 @@ function workflowBundlePath(root) {
   const hash = createHash('sha256');
   const folders = ['src/domain', 'src/workflows'].map((folder) => join(root, folder));
   const files = [join(root, 'package-lock.json'), join(root, 'src/workers/bundle.ts')];
-  for (const file of [
-    ...files,
-    ...folders
-      .filter((folder) => existsSync(folder))
-      .flatMap(filesBelow)
-      .sort(),
-  ]) {
+  for (const file of [...files, ...folders.flatMap(filesBelow).sort()]) {
     hash
       .update(file.slice(root.length))
       .update('\0')

@@ -16,6 +16,9 @@ export interface TestSandbox {
 /** An hour of the sandbox in a second, so that jobs and deployments take moments but still take time. */
 export const hourInASecond = 3600;
 
+/** A cloud that sells again under a name and a token whose resource has ended: assumptions 3 and 4 read otherwise. */
+export const sellsAgain = { tokenOfDeletedResource: 'new-resource', nameOfEndedJob: 'free' } as const;
+
 const settings: SettingsOverride = {
   trainingHours: 1,
   deploymentMinutes: 30,

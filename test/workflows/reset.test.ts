@@ -6,19 +6,16 @@ import { type LeaseHolder, type LeaseView, leaseWorkflowId } from '../../src/dom
 import { leaseQuery, releaseUpdate } from '../../src/workflows/messages.js';
 import { expectInvariants } from '../support/invariants.js';
 import { conversation } from '../support/run-specs.js';
+import { sellsAgain } from '../support/sandbox.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
-/** Its cloud creates again under a name and a token whose resource has ended. */
 let forgetful: TestService;
 beforeAll(async () => {
   [service, forgetful] = await Promise.all([
     startService({ sandbox: { trainingHours: 6 } }),
     startService({
-      sandbox: {
-        trainingHours: 6,
-        readings: { tokenOfDeletedResource: 'new-resource', nameOfEndedJob: 'free' },
-      },
+      sandbox: { trainingHours: 6, readings: sellsAgain },
     }),
   ]);
 });

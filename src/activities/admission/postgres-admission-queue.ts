@@ -7,7 +7,12 @@ const abandonedAfter = sql`interval '30 minutes'`;
 
 /** The queue on Postgres: positions count up and are never given twice. */
 export function createAdmissionQueue(database: Kysely<Database>): AdmissionQueue {
+  const leave = async (ticket: string) => {
+    await database.deleteFrom('admission_tickets').where('ticket', '=', ticket).execute();
+  };
   return {
+    leave,
+
     async ahead(queue, ticket) {
       const own = await database
         .updateTable('admission_tickets')
@@ -33,17 +38,13 @@ export function createAdmissionQueue(database: Kysely<Database>): AdmissionQueue
         .execute();
     },
 
-    async leave(ticket) {
-      await database.deleteFrom('admission_tickets').where('ticket', '=', ticket).execute();
-    },
-
     async close({ workflowId, runId }, ticket) {
       await database
         .insertInto('closed_tickets')
         .values({ ticket, workflow_id: workflowId, run_id: runId })
         .onConflict((conflict) => conflict.column('ticket').doNothing())
         .execute();
-      await database.deleteFrom('admission_tickets').where('ticket', '=', ticket).execute();
+      await leave(ticket);
     },
 
     async closedAt(ticket) {

@@ -1,8 +1,8 @@
-import { activityInfo } from '@temporalio/activity';
 import type { DatasetManifest } from '../../domain/dataset.js';
 import type { WorkflowHolder } from '../../domain/lease.js';
 import type { CostEstimate } from '../../domain/money.js';
 import type { ResolvedRunSpec } from '../../domain/run-spec.js';
+import { currentWorkflow } from '../current-workflow.js';
 import { estimateCost } from '../run-spec/estimate.js';
 import type { Booking, BudgetedRun, Budgets, Reservation, Settlement } from './budgets.js';
 
@@ -50,8 +50,7 @@ export function createBudgetActivities({ budgets }: { budgets: Budgets }) {
 
     /** For leases: books what a resource came to, once for each key. */
     async bookSpend({ model, ...booking }: BookSpendInput): Promise<void> {
-      const { workflowId, runId } = activityInfo().workflowExecution ?? { workflowId: '', runId: '' };
-      await budgets.book({ workflowId, runId }, { model, scheduleId: null }, booking);
+      await budgets.book(currentWorkflow(), { model, scheduleId: null }, booking);
     },
   };
 }

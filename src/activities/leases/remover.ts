@@ -1,12 +1,11 @@
-import { activityInfo } from '@temporalio/activity';
 import type { LeasedResource } from '../../domain/lease.js';
 import { hoursBetween, roundUsd } from '../../domain/money.js';
 import { isTerminal } from '../../domain/training-job.js';
 import type { ReleaseReport } from '../../workflows/messages.js';
 import type { AdmissionQueue } from '../admission/admission-queue.js';
+import { currentWorkflow } from '../current-workflow.js';
 import type { ObjectStore } from '../dataset/object-store.js';
 import { choose, type Providers } from '../providers.js';
-import type { Author } from '../registry/registry.js';
 
 /** Thrown while a resource is on its way out, so that Temporal looks again. */
 export class StillThereError extends Error {
@@ -50,10 +49,6 @@ export function createResourceRemover(
       }
     },
   };
-}
-
-function currentWorkflow(): Author {
-  return activityInfo().workflowExecution ?? { workflowId: '', runId: '' };
 }
 
 async function removeDeployment(providers: Providers, resource: LeasedResource): Promise<void> {

@@ -4,6 +4,7 @@ import type { temporal } from '@temporalio/proto';
 import { runKey } from '../../../src/activities/run-spec/resolve.js';
 import type { RunSpec } from '../../../src/domain/run-spec.js';
 import type { FaultScript } from '../../../src/sandbox/faults/script.js';
+import { sellsAgain } from '../../support/sandbox.js';
 import type { Ending } from '../../support/service.js';
 import { followHistory } from '../crash/history.js';
 import type { Campaign } from '../support/campaign.js';
@@ -40,13 +41,9 @@ export const patientLaneOptions: LaneOptions = {
   environment: { ANNEAL_LEASE_WATCH_SECONDS: String(watchSeconds), ANNEAL_LEASE_LOOK_AGAIN_SECONDS: '45' },
 };
 
-/** A cloud that sells again under a name and a token whose resource has ended. */
 export const forgetfulLaneOptions: LaneOptions = {
   ...laneOptions,
-  sandbox: {
-    ...laneOptions.sandbox,
-    readings: { tokenOfDeletedResource: 'new-resource', nameOfEndedJob: 'free' },
-  },
+  sandbox: { ...laneOptions.sandbox, readings: sellsAgain },
 };
 
 const longestRunMs = 120_000;

@@ -41,8 +41,10 @@ export async function checkModel(observed: Observed, model: string): Promise<Fin
   return findings.flat();
 }
 
+type Purchase = Pick<LedgerEntry, 'action' | 'kind' | 'name' | 'tags'>;
+
 /** I1: what a model's runs have created more than once; empty where everything was bought once. */
-export function secondPurchases(ledger: readonly LedgerEntry[], model: string): string[] {
+export function secondPurchases(ledger: readonly Purchase[], model: string): string[] {
   const seen = new Set<string>();
   const repeated: string[] = [];
   for (const { action, kind, name, tags } of ledger) {
