@@ -24,6 +24,8 @@ const ollama = {
 const llamaCppVersion = '0.94.0';
 
 const builders = { ollama: buildOllama, 'llama-server': buildLlamaServer };
+/** Name a program that is there, in place of one that is built. */
+const variables = { ollama: 'ANNEAL_TEST_OLLAMA', 'llama-server': 'ANNEAL_LLAMA_SERVER' };
 
 class Problem extends Error {}
 
@@ -33,6 +35,11 @@ async function main() {
   const source = await findLlamaCpp();
   for (const name of names) {
     const path = join(into, name);
+    const named = process.env[variables[name]];
+    if (named) {
+      console.log(`${variables[name]} names ${named}; unset it to build ${name}.`);
+      continue;
+    }
     if (existsSync(path)) {
       console.log(`${path} is there already; delete it to build it again.`);
       continue;
