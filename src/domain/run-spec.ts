@@ -267,16 +267,30 @@ export const versionSpecSchema = z.strictObject({
 export type VersionSpec = z.infer<typeof versionSpecSchema>;
 
 /** The input of `infer`. */
-export const inferSpecSchema = z.strictObject({
-  recipe: nameSchema,
-  model: nameSchema.optional(),
-  /** `champion` (default) answers as users get it; `base` asks the untrained base model for comparison. */
-  serve: z.enum(['champion', 'base']).optional(),
-  /** Starts `deploy` where the champion has no deployment, because it was released while nobody asked it. */
-  wake: z.boolean().optional(),
-  /** Seconds that each of the two model calls may take before the phrase bank answers; see docs/run-spec.md. */
-  answerSeconds: z.number().min(0.5).max(600).optional(),
-  request: z.unknown(),
-});
+export const inferSpecSchema = z
+  .strictObject({
+    recipe: nameSchema,
+    model: nameSchema.optional(),
+    /**
+     * `champion` (default) answers as users get it. For comparison, `base` asks the untrained base model, `endpoint`
+     * a model that the worker's OpenAI-compatible endpoint serves.
+     */
+    serve: z.enum(['champion', 'base', 'endpoint']).optional(),
+    /** What the endpoint calls its model; with `serve: endpoint`, and only then. */
+    endpointModel: z.string().min(1).max(200).optional(),
+    /** Starts `deploy` where the champion has no deployment, because it was released while nobody asked it. */
+    wake: z.boolean().optional(),
+    /** Seconds that each of the two model calls may take before the phrase bank answers; see docs/run-spec.md. */
+    answerSeconds: z.number().min(0.5).max(600).optional(),
+    request: z.unknown(),
+  })
+  .superRefine(({ serve, endpointModel }, context) => {
+    if ((serve === 'endpoint') === (endpointModel !== undefined)) return;
+    const message =
+      serve === 'endpoint'
+        ? 'is missing; allowed: the name that the endpoint gives to its model.'
+        : 'is of no use without "serve": "endpoint"; remove it, or ask the endpoint.';
+    context.addIssue({ code: 'custom', path: ['endpointModel'], message, params: { isSentence: true } });
+  });
 
 export type InferSpec = z.infer<typeof inferSpecSchema>;

@@ -39,6 +39,10 @@ const environmentSchema = z
     ANNEAL_COMPUTE_ACTIVITIES: z.coerce.number().int().positive().max(64).default(1),
     /** Where an Ollama listens, for the deployment target of that name. */
     ANNEAL_OLLAMA_URL: z.url().optional(),
+    /** The base address of an OpenAI-compatible endpoint that `infer` may ask for comparison, mostly with `/v1`. */
+    ANNEAL_OPENAI_COMPATIBLE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** Its key, sent as a bearer token. */
+    ANNEAL_OPENAI_COMPATIBLE_KEY: z.string().optional(),
     /** The program llama-server, for the deployment target of that name. */
     ANNEAL_LLAMA_SERVER: z.string().optional(),
     ANNEAL_TASK_QUEUE: z.string().default('anneal'),
@@ -61,6 +65,14 @@ const environmentSchema = z
         path: ['ANNEAL_AWS_ENDPOINT'],
         message:
           'is missing; name the sandbox, or set ANNEAL_CLOUD=aws and ANNEAL_AWS_ACCOUNT to spend real money',
+      });
+    }
+    const endpoint = environment.ANNEAL_OPENAI_COMPATIBLE_URL;
+    if (endpoint && new URL(endpoint).username !== '') {
+      context.addIssue({
+        code: 'custom',
+        path: ['ANNEAL_OPENAI_COMPATIBLE_URL'],
+        message: 'holds a user name or password; name a key with ANNEAL_OPENAI_COMPATIBLE_KEY instead',
       });
     }
     if (environment.ANNEAL_CLOUD === 'aws' && !environment.ANNEAL_AWS_ACCOUNT) {
@@ -101,6 +113,8 @@ export interface Config {
   readonly callsPerSecond: number;
   readonly computeActivities: number;
   readonly ollamaUrl: string | null;
+  readonly endpointUrl: string | null;
+  readonly endpointKey: string | null;
   readonly llamaServer: string;
   readonly taskQueue: string;
   readonly leaseWatchSeconds: number;
@@ -142,6 +156,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     callsPerSecond: values.ANNEAL_CALLS_PER_SECOND,
     computeActivities: values.ANNEAL_COMPUTE_ACTIVITIES,
     ollamaUrl: values.ANNEAL_OLLAMA_URL ?? null,
+    endpointUrl: values.ANNEAL_OPENAI_COMPATIBLE_URL ?? null,
+    endpointKey: values.ANNEAL_OPENAI_COMPATIBLE_KEY ?? null,
     llamaServer: resolve(values.ANNEAL_LLAMA_SERVER ?? join(home, 'local', 'bin', 'llama-server')),
     taskQueue: values.ANNEAL_TASK_QUEUE,
     leaseWatchSeconds: values.ANNEAL_LEASE_WATCH_SECONDS,

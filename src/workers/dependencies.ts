@@ -20,6 +20,7 @@ import { createLlamaServerTarget } from '../activities/deployment/llama-server/t
 import { createOllamaHost } from '../activities/deployment/ollama/host.js';
 import type { OllamaSettings } from '../activities/deployment/ollama/settings.js';
 import { createOllamaTarget } from '../activities/deployment/ollama/target.js';
+import { withBaseModels } from '../activities/inference/base-models.js';
 import { createBedrockInferenceClient } from '../activities/inference/bedrock.js';
 import type { InferenceClient } from '../activities/inference/client.js';
 import { createLlamaCppInferenceClient } from '../activities/inference/llama-cpp/client.js';
@@ -27,6 +28,7 @@ import { createNodeLlamaCppEngine } from '../activities/inference/llama-cpp/node
 import { createLlamaServerInferenceClient } from '../activities/inference/llama-server/client.js';
 import { createOllamaApi } from '../activities/inference/ollama/api.js';
 import { createOllamaInferenceClient } from '../activities/inference/ollama/client.js';
+import { createEndpointInferenceClient } from '../activities/inference/openai-compatible/endpoint.js';
 import { createResourceRemover, type ResourceRemover } from '../activities/leases/remover.js';
 import { createLocalParityMeter } from '../activities/parity/local/meter.js';
 import type { ParityMeter } from '../activities/parity/meter.js';
@@ -238,17 +240,19 @@ export function createProviders(
     createOllamaTarget(ollama),
     createLlamaServerTarget(llamaServer),
   ];
+  const inProcess = createLlamaCppInferenceClient(llamaCpp);
   const local = [
-    createLlamaCppInferenceClient(llamaCpp),
-    createOllamaInferenceClient(ollama),
-    createLlamaServerInferenceClient(llamaServer),
+    inProcess,
+    withBaseModels(createOllamaInferenceClient(ollama), inProcess),
+    withBaseModels(createLlamaServerInferenceClient(llamaServer), inProcess),
   ];
+  const endpoint = createEndpointInferenceClient({ url: config.endpointUrl, apiKey: config.endpointKey });
   return {
     training: new Map(training.map((provider) => [provider.name, provider])),
     targets: new Map(targets.map((target) => [target.name, target])),
     inference: new Map([
       ...hosted.map(({ name }): [string, InferenceClient] => [name, bedrockInference]),
-      ...local.map((client): [string, InferenceClient] => [client.name, client]),
+      ...[...local, endpoint].map((client): [string, InferenceClient] => [client.name, client]),
     ]),
   };
 }

@@ -14,7 +14,8 @@ export async function infer(input: unknown): Promise<InferResult> {
   const prepared = await inferenceSteps.prepareInference(spec).catch((error: unknown) => {
     throw toRunFailure(error, 'InvalidInput');
   });
-  if (spec.serve === 'base') return answerFromBase(prepared);
+  if (spec.serve === 'base') return answerForComparison(prepared, 'base_model');
+  if (spec.serve === 'endpoint') return answerForComparison(prepared, 'endpoint_model');
   return answerForUser(prepared, spec.wake === true);
 }
 
@@ -70,15 +71,15 @@ async function whyNothingServes(prepared: PreparedRequest, mayWake: boolean): Pr
   }
 }
 
-/** The untrained model's answer to the same prompt, as it came: for comparison, not for users. */
-async function answerFromBase(prepared: PreparedRequest): Promise<InferResult> {
+/** Another model's answer to the same prompt, as it came: for comparison, not for users. */
+async function answerForComparison(prepared: PreparedRequest, source: AnswerSource): Promise<InferResult> {
   const usage = newTally();
   const asked = await ask(prepared, [], usage);
   const problem = 'problem' in asked ? asked.problem : null;
   const raw = 'text' in asked ? asked.text.slice(0, 4000) : null;
   const checked = raw === null ? null : await inferenceSteps.checkModelAnswer(prepared, raw);
   return toInferResult(prepared, {
-    source: 'base_model',
+    source,
     response: checked && 'response' in checked ? checked.response : null,
     fallbackReason: problem ?? (checked && 'reason' in checked ? checked.reason : null),
     raw,
@@ -94,7 +95,7 @@ async function ask(
 ): Promise<{ text: string } | { problem: string }> {
   try {
     const answer = await modelCall(
-      `Ask ${prepared.version ? `version ${prepared.version}` : 'the base model'}`,
+      `Ask ${nameOfServed(prepared)}`,
       prepared.answerSeconds ?? usualAnswerSeconds,
     ).askModel(prepared, extraTurns);
     usage.inputTokens += answer.inputTokens;
@@ -107,6 +108,10 @@ async function ask(
     const failure = toRunFailure(error, 'ValidationFailed');
     return { problem: `model unavailable: ${failure.message}` };
   }
+}
+
+function nameOfServed({ version, served }: PreparedRequest): string {
+  return version === null ? (served?.modelId.slice(0, 100) ?? 'no model') : `version ${version}`;
 }
 
 function toInferResult(

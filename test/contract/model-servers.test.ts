@@ -6,7 +6,7 @@ import { createOllamaTarget } from '../../src/activities/deployment/ollama/targe
 import type { InferenceClient, ModelQuestion } from '../../src/activities/inference/client.js';
 import { createOllamaApi } from '../../src/activities/inference/ollama/api.js';
 import { createOllamaInferenceClient } from '../../src/activities/inference/ollama/client.js';
-import { createOpenAiCompatibleClient } from '../../src/activities/inference/openai-compatible/client.js';
+import { createEndpointInferenceClient } from '../../src/activities/inference/openai-compatible/endpoint.js';
 import { type GgufHome, sha256Of, startGgufHome } from '../local/support/gguf-machine.js';
 import { chatGguf } from '../local/support/tiny-gguf.js';
 import { tags } from '../support/bedrock-training.js';
@@ -29,6 +29,8 @@ interface Case {
   readonly whole: readonly string[];
 }
 
+const apiKey = 'sk-0123456789';
+
 let server: FaultyHttpServer;
 let home: GgufHome;
 let cases: Record<'Ollama' | 'OpenAI-compatible', Case>;
@@ -36,13 +38,11 @@ let cases: Record<'Ollama' | 'OpenAI-compatible', Case>;
 beforeAll(async () => {
   server = await startFaultyHttpServer();
   home = await startGgufHome();
+  listing('other/large', 'tiny');
   cases = {
     Ollama: await prepareOllama(),
     'OpenAI-compatible': {
-      client: createOpenAiCompatibleClient({
-        name: 'tested',
-        find: async ({ modelId: model }) => ({ server: 'the server', url: server.url, model }),
-      }),
+      client: createEndpointInferenceClient({ url: `${server.url}/v1/`, apiKey }),
       modelId: 'tiny',
       path: '/v1/chat/completions',
       whole: [
@@ -87,6 +87,11 @@ async function prepareOllama(): Promise<Case> {
       '{"response":"","done":true,"done_reason":"length","prompt_eval_count":7,"eval_count":4,"prompt_eval_duration":2000000,"eval_duration":3000000}\n',
     ],
   };
+}
+
+function listing(...ids: string[]): void {
+  const data = ids.map((id) => ({ id, object: 'model' }));
+  server.answer('/v1/models', replyWith(200, JSON.stringify({ object: 'list', data })));
 }
 
 function showing(sha256: string, license = 'Made by Anneal for deployment faulty.'): void {
@@ -265,6 +270,65 @@ describe('Ollama', () => {
   });
 });
 
+describe('an OpenAI-compatible endpoint', () => {
+  const { path, whole } = { path: '/v1/chat/completions', whole: () => cases['OpenAI-compatible'].whole };
+  const ask = (more: Partial<ModelQuestion> = {}) =>
+    cases['OpenAI-compatible'].client.ask({ modelId: 'tiny', ...question, ...more });
+
+  it('is asked for its model by name, with the key', async () => {
+    const keys: (string | undefined)[] = [];
+    server.answer(path, (response, request) => {
+      keys.push(request.headers.authorization);
+      stream(whole())(response);
+    });
+    await ask();
+    expect(server.requests.at(-1)?.body).toMatchObject({ model: 'tiny', max_tokens: 4, stream: true });
+    expect(keys).toEqual([`Bearer ${apiKey}`]);
+  });
+
+  it('is not asked for a model that it does not list; those that it has are named', async () => {
+    const before = server.requests.length;
+    const failure = await ask({ modelId: 'tinny' }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      type: 'ProviderRejected',
+      message: `ProviderRejected: could not ask tinny: the endpoint at ${server.url}/v1 does not serve it; it serves: other/large, tiny.`,
+    });
+    expect(server.requests.slice(before).map((request) => request.path)).toEqual(['/v1/models']);
+  });
+
+  it('that lists nothing is refused with the remedy, and nobody is told the key', async () => {
+    for (const answer of [replyWith(200, '<html>Welcome</html>'), replyWith(404, ''), replyWith(200, '{}')]) {
+      server.answer('/v1/models', answer);
+      const failure = (await ask().catch((error: unknown) => error)) as Error;
+      expect(failure).toMatchObject({ type: 'ProviderRejected' });
+      expect(failure.message).toContain(`${server.url}/v1/models lists no models`);
+      expect(failure.message).toContain('Remedy: ANNEAL_OPENAI_COMPATIBLE_URL is the base address');
+      expect(JSON.stringify(failure)).not.toContain(apiKey);
+    }
+    listing('other/large', 'tiny');
+  });
+
+  it('that takes no schema is asked without one', async () => {
+    server.answer(path, (response) => {
+      const isWithSchema = JSON.stringify(server.requests.at(-1)?.body).includes('json_schema');
+      if (isWithSchema) replyWith(400, '{"error":{"message":"response_format is not supported"}}')(response);
+      else stream(whole())(response);
+    });
+    expect(await ask({ answerSchema: { type: 'object' } })).toMatchObject({ text: '{"a": 1}' });
+  });
+
+  it('may say anything, even what ends its stream', async () => {
+    server.answer(
+      path,
+      stream([
+        'data: {"choices":[{"delta":{"content":"data: [DONE]"}}]}\r\n\r\n: still here\r\n\r\n',
+        'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n',
+      ]),
+    );
+    expect(await ask()).toMatchObject({ text: 'data: [DONE]', stopReason: 'end_turn' });
+  });
+});
+
 describe('a worker without these servers', () => {
   it('refuses the target "ollama" with the remedy before anything is bought', () => {
     const objects = home.store;
@@ -274,5 +338,13 @@ describe('a worker without these servers', () => {
     expect(() => target.resolve({ baseModel: 'tiny', settings: {} })).toThrow(
       /InvalidInput: deployment\.target: found "ollama", but no Ollama is configured\..*ANNEAL_OLLAMA_URL/,
     );
+  });
+
+  it('refuses to ask an endpoint, with the remedy', async () => {
+    const client = createEndpointInferenceClient({ url: null, apiKey: null });
+    await expect(client.ask({ modelId: 'tiny', ...question })).rejects.toMatchObject({
+      type: 'ProviderRejected',
+      message: expect.stringMatching(/no endpoint is configured; set ANNEAL_OPENAI_COMPATIBLE_URL/),
+    });
   });
 });

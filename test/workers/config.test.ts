@@ -45,6 +45,9 @@ describe('the configuration', () => {
       localPython: '/srv/anneal/local/venv/bin/python',
       localTrainers: 1,
     });
+    const withPassword = { ...environment, ANNEAL_OPENAI_COMPATIBLE_URL: 'https://me:secret@models.test/v1' };
+    expect(() => loadConfig(withPassword)).toThrow(/holds a user name or password; name a key/);
+    expect(() => loadConfig(withPassword)).not.toThrow(/secret/);
     expect(() => loadConfig({ ...environment, ANNEAL_LOCAL_TRAINERS: '0' })).toThrow(/ANNEAL_LOCAL_TRAINERS/);
   });
 });

@@ -12,13 +12,14 @@ import { stylist } from '../support/run-specs.js';
 import { startService, type TestService } from '../support/service.js';
 
 let service: TestService;
-/** Stands in for an Ollama that has a model and never comes to an answer. */
+/** Stands in for an Ollama that has a model and never comes to an answer, and for an OpenAI-compatible endpoint. */
 let slow: FaultyHttpServer;
 let champion: string;
 let broken: string;
 beforeAll(async () => {
   slow = await startFaultyHttpServer();
-  service = await startService({ environment: { ANNEAL_OLLAMA_URL: slow.url } });
+  const environment = { ANNEAL_OLLAMA_URL: slow.url, ANNEAL_OPENAI_COMPATIBLE_URL: `${slow.url}/v1` };
+  service = await startService({ environment });
   [champion, broken] = [service.newModel(), service.newModel()];
   await Promise.all([champion, broken].map((model) => service.execute('fineTune', stylist(model))));
 });
@@ -164,6 +165,52 @@ describe('infer', () => {
     expect(result.raw).not.toBe('');
     expect(result.response).toBeNull();
     expect(result.fallbackReason).toMatch(/^format: /);
+  });
+
+  it("shows the answer of an endpoint's model beside it, checked by the same rules", async () => {
+    slow.answer('/v1/models', replyWith(200, '{"data":[{"id":"large"}]}'));
+    const answering = (text: string) =>
+      slow.answer('/v1/chat/completions', (response) => {
+        const chunk = { choices: [{ delta: { content: text }, finish_reason: 'stop' }] };
+        replyWith(200, `data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)(response);
+      });
+    const endpoint = { serve: 'endpoint', endpointModel: 'large' };
+    const comparison = { source: 'endpoint_model', version: null, raw: 'We open at nine.' };
+    answering('We open at nine.');
+    const asked = { recipe: 'conversation', request: { prompt: 'When do you open?' }, ...endpoint };
+    expect(await service.execute<InferResult>('infer', asked)).toMatchObject({
+      ...comparison,
+      response: { guardrail_result: { passed: true } },
+      fallbackReason: null,
+    });
+    expect(await infer(champion, endpoint)).toMatchObject({
+      ...comparison,
+      response: null,
+      fallbackReason: expect.stringMatching(/^format: /),
+    });
+  });
+
+  it('asks the base model inside the worker where a model server serves the champion', async () => {
+    const result = await infer(await serveBySlowServer(), { serve: 'base' });
+    expect(result).toMatchObject({ source: 'base_model', response: null });
+    expect(result.fallbackReason).toMatch(/node-llama-cpp|has neither a deployment nor a base model/);
+  });
+
+  it.each([
+    [{ serve: 'endpoint' }, /endpointModel: is missing; allowed: the name that the endpoint gives/],
+    [{ serve: 'base', endpointModel: 'large' }, /endpointModel: is of no use without "serve": "endpoint"/],
+    [{ serve: 'endpoints' }, /serve: found "endpoints"; allowed: .*Did you mean "endpoint"/],
+  ])('refuses %j with the path of what is wrong', async (more, message) => {
+    const ending = await service.run('infer', { recipe: 'stylist', model: champion, request, ...more });
+    expect(ending).toMatchObject({ closed: 'failed', type: 'InvalidInput' });
+    expect((ending as { message: string }).message).toMatch(message);
+  });
+
+  it('says which models the endpoint has where it has not the one that was asked for', async () => {
+    slow.answer('/v1/models', replyWith(200, '{"data":[{"id":"large"}]}'));
+    const result = await infer(champion, { serve: 'endpoint', endpointModel: 'huge' });
+    expect(result).toMatchObject({ source: 'endpoint_model', response: null, raw: null });
+    expect(result.fallbackReason).toMatch(/could not ask huge: .* it serves: large/);
   });
 
   it.each([

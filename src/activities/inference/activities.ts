@@ -8,11 +8,13 @@ import { choose, type Providers } from '../providers.js';
 import type { Registry } from '../registry/registry.js';
 import type { DeploymentUsage } from '../usage/deployment-usage.js';
 import { type AnswerSource, type CheckedAnswer, checkAnswer, fallback } from './answer.js';
-import type { ModelAnswer } from './client.js';
+import { endpointName, type ModelAnswer } from './client.js';
 
 /** Tokens that one answer may have; recipes answer in a few hundred. */
 const maximumAnswerTokens = 1000;
 const usualTemperature = 0.7;
+/** As with the other servers that are one's own. */
+const endpointAnswerSeconds = 60;
 
 /** A request after scoring: the prompt, and what the functions after the model need. */
 export interface PreparedRequest {
@@ -36,13 +38,13 @@ export interface InferResult {
   readonly recipe: string;
   readonly model: string;
   readonly version: number | null;
-  /** Who wrote the response; `base_model` only in a comparison. */
+  /** Who wrote the response; `base_model` and `endpoint_model` only in a comparison. */
   readonly source: AnswerSource;
   /** Why it was not the model's first answer; null when it was. */
   readonly fallbackReason: string | null;
   /** UI-ready JSON; null only in a comparison whose answer is unusable. */
   readonly response: JsonObject | null;
-  /** The unchecked answer of the base model, for engineers; never for users. */
+  /** The unchecked answer in a comparison, for engineers; never for users. */
   readonly raw: string | null;
   /** `sandbox` where the model is simulated. */
   readonly cloud: string;
@@ -93,13 +95,17 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
       const model = spec.model ?? recipe.name;
       const champion = await registry.champion(model);
       const target = champion?.deployment?.target ?? recipe.defaults.deployment.target;
-      const champions = champion?.deployment && { target, modelId: champion.deployment.deploymentId };
-      const base = { target, modelId: champion?.baseModel ?? recipe.defaults.training.baseModel };
+      const serve = spec.serve ?? 'champion';
+      const served = {
+        champion: champion?.deployment ? { target, modelId: champion.deployment.deploymentId } : null,
+        base: { target, modelId: champion?.baseModel ?? recipe.defaults.training.baseModel },
+        endpoint: { target: endpointName, modelId: spec.endpointModel ?? '' },
+      }[serve];
       return {
         recipe: recipe.name,
         model,
-        version: spec.serve === 'base' ? null : (champion?.version ?? null),
-        served: spec.serve === 'base' ? base : (champions ?? null),
+        version: serve === 'champion' ? (champion?.version ?? null) : null,
+        served,
         system,
         turns,
         context,
@@ -107,8 +113,10 @@ export function createInferenceActivities(dependencies: InferenceDependencies) {
         answerSeconds:
           spec.answerSeconds ??
           recipe.answerSeconds ??
-          choose(providers.targets, target, 'deployment.target').answerSeconds,
-        isAsleep: spec.serve !== 'base' && champion !== null && champion.deployment === null,
+          (serve === 'endpoint'
+            ? endpointAnswerSeconds
+            : choose(providers.targets, target, 'deployment.target').answerSeconds),
+        isAsleep: serve === 'champion' && champion !== null && champion.deployment === null,
       };
     },
 

@@ -2,7 +2,13 @@ import type { GuardrailResult, Violation } from '../../domain/guardrails/ruleset
 import type { JsonObject } from '../../domain/json.js';
 import type { Recipe, RecipeInference } from '../../domain/recipe.js';
 
-export type AnswerSource = 'model' | 'model_retry' | 'phrase_bank' | 'safe_template' | 'base_model';
+export type AnswerSource =
+  | 'model'
+  | 'model_retry'
+  | 'phrase_bank'
+  | 'safe_template'
+  | 'base_model'
+  | 'endpoint_model';
 
 /** Either a response that may be shown, or why not and what to tell the model. */
 export type CheckedAnswer =

@@ -1,6 +1,7 @@
 import { Template } from '@huggingface/jinja';
 import { PermanentFailure } from '../../domain/failures.js';
 import type { ModelQuestion } from './client.js';
+import { refused } from './refused.js';
 
 type Conversation = Pick<ModelQuestion, 'system' | 'turns'>;
 
@@ -33,7 +34,7 @@ export function renderPrompt(format: ChatTemplate, conversation: Conversation): 
       eos_token: format.endText,
     });
   } catch (error) {
-    throw refused(`the model's chat template does not take these turns: ${(error as Error).message}`);
+    throw refusedText(`the model's chat template does not take these turns: ${(error as Error).message}`);
   }
 }
 
@@ -45,7 +46,7 @@ export function refuseControlTexts(
   for (const { role, content } of toMessages(conversation)) {
     const control = findControl(content);
     if (control === undefined) continue;
-    throw refused(
+    throw refusedText(
       `the text of the ${role} holds ${JSON.stringify(control)}, which this model takes for a control token`,
     );
   }
@@ -53,13 +54,12 @@ export function refuseControlTexts(
 
 /** Throws `ProviderRejected` for what no model can answer. */
 export function refuseTheImpossible({ modelId, turns, maxTokens }: ModelQuestion): void {
-  const refuse = (reason: string) => refused(`could not ask ${modelId}: ${reason}`);
   if (turns.at(-1)?.role !== 'user') {
-    throw refuse(`found ${turns.length} turns; allowed: turns of which the last is the user's`);
+    throw refused(modelId, `found ${turns.length} turns; allowed: turns of which the last is the user's`);
   }
-  if (!(maxTokens >= 1)) throw refuse(`maxTokens: found ${maxTokens}; allowed: 1 or more`);
+  if (!(maxTokens >= 1)) throw refused(modelId, `maxTokens: found ${maxTokens}; allowed: 1 or more`);
 }
 
-function refused(reason: string): PermanentFailure {
+function refusedText(reason: string): PermanentFailure {
   return new PermanentFailure('ProviderRejected', `ProviderRejected: ${reason}.`);
 }

@@ -28,6 +28,9 @@ export interface ModelAnswer {
   readonly tokensPerSecond: number | null;
 }
 
+/** The client of models that others serve, which no run has deployed. */
+export const endpointName = 'endpoint';
+
 /**
  * Asks one model one question. Safe to repeat; each call may be billed by token.
  * Errors: `PermanentFailure('ProviderRejected')` for a question that can never be answered (unknown model,

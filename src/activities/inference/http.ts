@@ -9,6 +9,8 @@ export interface ServerCall {
   readonly method?: 'GET' | 'POST' | 'HEAD' | 'DELETE';
   /** Sent as JSON, or as it is where it is a stream. */
   readonly body?: object | Readable;
+  /** Sent as a bearer token; no message says it. */
+  readonly apiKey?: string | null;
   readonly signal?: AbortSignal;
 }
 
@@ -18,7 +20,7 @@ export interface ServerCall {
  * to be retried.
  */
 export async function callServer(call: ServerCall): Promise<Response | null> {
-  const { url, method = 'GET', body, signal } = call;
+  const { url, method = 'GET', body, apiKey, signal } = call;
   const isStream = body !== undefined && 'pipe' in body;
   const response = await fetch(url, {
     method,
@@ -26,6 +28,7 @@ export async function callServer(call: ServerCall): Promise<Response | null> {
     headers: {
       // A server may end a connection that was kept open at the very moment when a question is sent on it.
       connection: 'close',
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       ...(body !== undefined && {
         'content-type': isStream ? 'application/octet-stream' : 'application/json',
       }),

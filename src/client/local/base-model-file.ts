@@ -2,17 +2,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { guardedModule } from '../../activities/guarded-module.js';
 import { CommandFailure } from '../exit.js';
-import { type LocalFolders, sha256Of } from './layout.js';
+import { baseModelName, type LocalFolders, sha256Of } from './layout.js';
+import type { InstallContext, Part } from './part.js';
 import { trainingFolder } from './python-tools.js';
 import { runTool } from './run-tool.js';
-
-export interface BaseModelFileOptions {
-  readonly folders: LocalFolders;
-  readonly name: string;
-  readonly python: string;
-  readonly signal: AbortSignal;
-  readonly print: (line: string) => void;
-}
 
 /** The description beside the file, as beside a converted model; `made` is what it was made from. */
 interface Description {
@@ -21,36 +14,49 @@ interface Description {
 }
 
 /**
- * Converts a base model into the file that answers for it, `<name>.gguf` beside its folder, where that is missing
- * or was made from something else. The description is written last and says that the file is whole.
+ * The file that answers for the untrained model, `<name>.gguf` beside its folder. Its description is written last
+ * and says that the file is whole.
  */
-export async function provideBaseModelFile(options: BaseModelFileOptions): Promise<void> {
-  const { folders, name, python, signal, print } = options;
-  const path = join(folders.baseModels, `${name}.gguf`);
+export function baseModelFile(folders: LocalFolders, python: string): Part {
+  const path = join(folders.baseModels, `${baseModelName}.gguf`);
   const description = `${path}.json`;
-  const made = sha256Of(readIfThere(join(folders.baseModels, `.${name}.json`)), 'q8_0');
-  if (existsSync(path) && descriptionIn(description)?.made === made) {
-    print(`The untrained model answers from ${name}.gguf, which is there already.`);
-    return;
-  }
-  print(`Converting the untrained model to q8_0, to compare with; once for this machine.`);
-  rmSync(description, { force: true });
-  // Two demos at once convert in folders of their own, to the same bytes.
-  const directory = join(folders.baseModels, `.conversion-${process.pid}`);
+  const wanted = () => sha256Of(readIfThere(join(folders.baseModels, `.${baseModelName}.json`)), 'q8_0');
+  return {
+    name: "base model's file",
+    purpose: 'answers as the untrained model does, to compare with: "serve": "base" in infer specs',
+    installedBytes: 145e6,
+    downloadBytes: 0,
+    async state() {
+      if (!existsSync(path) || !existsSync(description)) return 'install';
+      return descriptionIn(description)?.made === wanted()
+        ? null
+        : 'install again (the base model has changed)';
+    },
+    async install(context) {
+      rmSync(description, { force: true });
+      context.onProgress('converting the base model to q8_0');
+      const sha256 = await convert(python, path, context);
+      const made = wanted();
+      writeFileSync(description, `${JSON.stringify({ sha256, made } satisfies Description)}\n`);
+    },
+  };
+}
+
+/** Returns the SHA-256 of the file. */
+async function convert(python: string, path: string, { folders, signal }: InstallContext): Promise<string> {
+  const directory = join(folders.baseModels, '.conversion');
+  rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
+  const outputs = [{ format: 'q8_0', path }];
+  const baseModel = join(folders.baseModels, baseModelName);
+  const request = { directory, baseModel, adapter: null, outputs, name: baseModelName, threads: 2 };
+  writeFileSync(join(directory, 'request.json'), JSON.stringify(request));
+  let sha256 = '';
+  let reason = '';
   try {
-    const request = join(directory, 'request.json');
-    const baseModel = join(folders.baseModels, name);
-    const outputs = [{ format: 'q8_0', path }];
-    writeFileSync(
-      request,
-      JSON.stringify({ directory, baseModel, adapter: null, outputs, name, threads: 2 }),
-    );
-    let sha256 = '';
-    let reason = '';
     const { exitCode, output } = await runTool({
       command: python,
-      args: guardedModule('anneal_training.convert', request),
+      args: guardedModule('anneal_training.convert', join(directory, 'request.json')),
       cwd: trainingFolder,
       logPath: folders.log,
       signal,
@@ -60,11 +66,9 @@ export async function provideBaseModelFile(options: BaseModelFileOptions): Promi
         if (event?.event === 'end' && event.status === 'failed') reason = event.message ?? '';
       },
     });
-    if (sha256 === '' || reason !== '' || exitCode !== 0) {
-      const why = reason || output.trim().split('\n').at(-1);
-      throw new CommandFailure(`The base model could not be converted: ${why}. Log: ${folders.log}`);
-    }
-    writeFileSync(description, `${JSON.stringify({ sha256, made } satisfies Description)}\n`);
+    if (sha256 !== '' && reason === '' && exitCode === 0) return sha256;
+    const why = reason || output.trim().split('\n').at(-1);
+    throw new CommandFailure(`The base model could not be converted: ${why}. Log: ${folders.log}`);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

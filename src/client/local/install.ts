@@ -5,6 +5,7 @@ import { CommandFailure } from '../exit.js';
 import { pathFromClone } from '../repository-root.js';
 import type { Home } from '../stack/home.js';
 import { baseModel } from './base-model.js';
+import { baseModelFile } from './base-model-file.js';
 import { requireSpace, size } from './disk-space.js';
 import { type Accelerator, enginePackages, findAccelerator } from './engine-packages.js';
 import { findPython } from './find-python.js';
@@ -58,11 +59,13 @@ function listParts(
 ): Part[] {
   const tools = pythonTools(folders, () => findPython(python ?? undefined));
   const engine = accelerator === null ? [] : [enginePackages(folders, accelerator, tools)];
+  const modelPython = ownPython === null ? venvPython(folders) : resolve(ownPython);
   return [
     ...(ownPython === null ? [tools, ...engine] : []),
     quantiser(folders),
     nodeLlamaCpp(folders),
-    baseModel(folders, ownPython === null ? venvPython(folders) : resolve(ownPython)),
+    baseModel(folders, modelPython),
+    baseModelFile(folders, modelPython),
   ];
 }
 
@@ -91,7 +94,10 @@ async function installMissing(
   );
   print(`Setting up training on this machine in ${pathFromClone(folders.root)}:`);
   const startedAt = performance.now();
-  for (const { part, reason } of missing) {
+  for (const part of parts) {
+    // Anew, since one part can be made of another.
+    const reason = await part.state();
+    if (reason === null) continue;
     const partStartedAt = performance.now();
     const amount = `about ${size(part.installedBytes)} on disk, ${size(part.downloadBytes)} to download`;
     print(`\n  ${part.name}: ${part.purpose}\n    ${reason}; ${amount}`);

@@ -1,7 +1,6 @@
 import { existsSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PermanentFailure } from '../../../domain/failures.js';
 import type { ModelFiles } from '../../deployment/gguf/model-files.js';
 import { filesOf } from '../../deployment/gguf/model-manifest.js';
 import {
@@ -14,6 +13,7 @@ import { type LlamaCppSettings, settingsSchema, targetName } from '../../deploym
 import { hashFile } from '../../hash-file.js';
 import { refuseTheImpossible } from '../chat-prompt.js';
 import type { InferenceClient } from '../client.js';
+import { refused } from '../refused.js';
 import { type LlamaEngine, requireInstalled, throwIfWithdrawn } from './engine.js';
 import { createLoadedModels, type VerifiedModel } from './loaded-models.js';
 
@@ -130,10 +130,4 @@ async function verifyBaseModel(path: string, name: string): Promise<void> {
 
 function revisionOf({ ino, size, mtimeMs }: Stats): string {
   return `${ino}-${size}-${mtimeMs}`;
-}
-
-function refused(modelId: string, reason: string): PermanentFailure {
-  return new PermanentFailure('ProviderRejected', `ProviderRejected: could not ask ${modelId}: ${reason}.`, [
-    { modelId },
-  ]);
 }

@@ -1,4 +1,3 @@
-import { PermanentFailure } from '../../../domain/failures.js';
 import { type ModelFiles, toServingState } from '../../deployment/gguf/model-files.js';
 import { createRecordsOnDisk, openServed } from '../../deployment/gguf/records.js';
 import type { LlamaServerTools } from '../../deployment/llama-server/processes.js';
@@ -8,6 +7,7 @@ import { requireServerTools } from '../../deployment/llama-server/target.js';
 import { refuseControlTexts } from '../chat-prompt.js';
 import type { InferenceClient, ModelQuestion } from '../client.js';
 import { createOpenAiCompatibleClient, type Endpoint } from '../openai-compatible/client.js';
+import { refused } from '../refused.js';
 
 export interface LlamaServerInferenceOptions {
   /** Anneal's home. Absolute. */
@@ -43,11 +43,5 @@ async function find(
   }
   const { url, name: model, more, release } = held;
   // What an earlier question has left in the cache could change the last digits, and with them the answer.
-  return { server: 'llama-server', url, model, more: { cache_prompt: false, ...more }, release };
-}
-
-function refused(modelId: string, reason: string): PermanentFailure {
-  return new PermanentFailure('ProviderRejected', `ProviderRejected: could not ask ${modelId}: ${reason}.`, [
-    { modelId },
-  ]);
+  return { server: 'llama-server', url: `${url}/v1`, model, more: { cache_prompt: false, ...more }, release };
 }

@@ -1,4 +1,3 @@
-import { PermanentFailure } from '../../../domain/failures.js';
 import type { ChatFormat } from '../../deployment/gguf/gguf-header.js';
 import { type DeploymentRecord, type DeploymentRecords, openServed } from '../../deployment/gguf/records.js';
 import type { ModelHost } from '../../deployment/gguf/target.js';
@@ -7,6 +6,7 @@ import { type OllamaSettings, targetName } from '../../deployment/ollama/setting
 import { refuseControlTexts, refuseTheImpossible, renderPrompt } from '../chat-prompt.js';
 import type { InferenceClient, ModelQuestion } from '../client.js';
 import { throwIfWithdrawn } from '../llama-cpp/engine.js';
+import { refused } from '../refused.js';
 import { startStopwatch } from '../speed.js';
 import { type OllamaApi, type OllamaPiece, requireOllama } from './api.js';
 
@@ -144,10 +144,4 @@ function summarizeRepetition(said: readonly string[], elapsedMs: number) {
     throw new Error('Ollama broke off its answer without a word');
   }
   return { stopReason: 'repetition', outputTokens: said.length, latencyMs: elapsedMs };
-}
-
-function refused(modelId: string, reason: string): PermanentFailure {
-  return new PermanentFailure('ProviderRejected', `ProviderRejected: could not ask ${modelId}: ${reason}.`, [
-    { modelId },
-  ]);
 }

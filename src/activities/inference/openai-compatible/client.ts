@@ -9,10 +9,11 @@ import { startStopwatch } from '../speed.js';
 export interface Endpoint {
   /** For people. */
   readonly server: string;
-  /** Without `/v1`. */
+  /** The base address, as OpenAI's own clients take it, mostly with `/v1` at its end. */
   readonly url: string;
   /** As the server calls it. */
   readonly model: string;
+  readonly apiKey?: string | null;
   /** Fields of the request that only this kind of server knows. */
   readonly more?: JsonObject;
   /** Called once the question is answered, or is not going to be. */
@@ -26,37 +27,38 @@ export interface OpenAiCompatibleOptions {
    * Where a question goes. Throws `PermanentFailure('ProviderRejected')` for a model that does not exist, is not the
    * one it is taken for, or cannot take the question; any other error to be retried.
    */
-  find(question: ModelQuestion): Promise<Endpoint>;
+  find(question: ModelQuestion, signal?: AbortSignal): Promise<Endpoint>;
 }
 
-/** Asks by `/v1/chat/completions`, streamed. */
+/** Asks by `/chat/completions`, streamed. */
 export function createOpenAiCompatibleClient({ name, find }: OpenAiCompatibleOptions): InferenceClient {
   return {
     name,
     async ask(question, signal) {
       throwIfWithdrawn(signal);
       refuseTheImpossible(question);
-      const endpoint = await find(question);
+      const endpoint = await find(question, signal);
       return ask(endpoint, question, signal).finally(() => endpoint.release?.());
     },
   };
 }
 
 async function ask(
-  { server, url, model, more }: Endpoint,
+  { server, url, model, apiKey, more }: Endpoint,
   question: ModelQuestion,
   signal: AbortSignal | undefined,
 ): Promise<ModelAnswer> {
   const call: ServerCall = {
     server,
-    url: `${url}/v1/chat/completions`,
+    url: `${url}/chat/completions`,
     method: 'POST',
     body: { ...toRequest(question), model, ...more },
+    apiKey,
     signal,
   };
   const stopwatch = startStopwatch();
   const response = await callServer(call);
-  if (response === null) throw new Error(`${server} at ${url} has no /v1/chat/completions or no ${model}`);
+  if (response === null) throw new Error(`${server} at ${url} has no /chat/completions or no ${model}`);
   return collect(call, response, stopwatch);
 }
 
@@ -98,8 +100,9 @@ async function collect(
   let usage: Chunk['usage'] = null;
   let timings: Chunk['timings'];
   for await (const line of readLines(call, response)) {
-    if (!line.startsWith('data:') || line.includes('[DONE]')) continue;
-    const chunk = JSON.parse(line.slice('data:'.length)) as Chunk;
+    const data = line.startsWith('data:') ? line.slice('data:'.length).trim() : '';
+    if (data === '' || data === '[DONE]') continue;
+    const chunk = JSON.parse(data) as Chunk;
     if (chunk.error) throw new Error(`${call.server} broke off its answer: ${chunk.error.message}`);
     const [choice] = chunk.choices ?? [];
     const piece = choice?.delta?.content ?? '';

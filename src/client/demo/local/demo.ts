@@ -1,11 +1,9 @@
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { loadRecipes } from '../../../recipes/registry.js';
 import { connectTemporal, createDependencies } from '../../../workers/dependencies.js';
-import { provideBaseModelFile } from '../../local/base-model-file.js';
 import { installLocalTools } from '../../local/install.js';
-import { baseModelName, type LocalFolders, localFolders } from '../../local/layout.js';
-import { venvPython } from '../../local/python-tools.js';
+import { type LocalFolders, localFolders } from '../../local/layout.js';
 import { repositoryRoot } from '../../repository-root.js';
 import { type Home, homeAt } from '../../stack/home.js';
 import { type Stack, startStack } from '../../stack/stack.js';
@@ -50,18 +48,10 @@ export async function runLocalDemo(options: LocalDemoOptions): Promise<void> {
     ...{ home: tools, from: null, python: null, ownPython, temporaryFolder: tmpdir() },
     ...{ signal, print: (line: string) => print(indented(line)) },
   });
-  const folders = localFolders(tools);
-  await provideBaseModelFile({
-    folders,
-    name: baseModelName,
-    python: ownPython === null ? venvPython(folders) : resolve(ownPython),
-    signal,
-    print: (line) => print(`  ${line}`),
-  });
   const setUpMinutes = minutesSince(startedAt);
   const home = homeAt(join(tools.path, 'demo-local'));
   try {
-    await withStack(home, folders, options, async (act) => {
+    await withStack(home, localFolders(tools), options, async (act) => {
       const { run, base } = await realModel(act);
       const shuffled = await shuffledScores(act, run.result.champion);
       printSummary(act, { run, base, shuffled, setUpMinutes, minutes: minutesSince(startedAt) });
