@@ -15,6 +15,10 @@ ENV NODE_ENV=production \
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true \
     ANNEAL_HOME=/var/lib/anneal \
     ANNEAL_WORKFLOW_BUNDLE=/app/workflow-bundle.js
+# For `setup local`, which makes an environment of it in the home; the worker converts and trains with that.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends python3 python3-venv \
+  && rm --recursive --force /var/lib/apt/lists/*
 RUN mkdir --parents /var/lib/anneal && chown node:node /var/lib/anneal
 WORKDIR /app
 COPY --from=build /app ./

@@ -121,6 +121,16 @@ describe('Dockerfile', () => {
     expect(help.toString()).toContain('Usage: anneal');
   });
 
+  it('has what setting up local training asks for, and keeps what it installs', () => {
+    expect(dockerfile).toMatch(/apt-get install .*\bpython3 python3-venv\b/);
+    const [, home] = /ANNEAL_HOME=(\S+)/.exec(dockerfile) ?? [];
+    expect(compose.services.worker?.volumes).toContain(`home:${home}`);
+    const command = /docker compose run --rm worker (programs\/client\.mjs) (.+)/;
+    const [, file = '', words = ''] = command.exec(read('docs/train-on-your-own-machine.md')) ?? [];
+    const help = execFileSync(process.execPath, [join(compiled, file), ...words.split(' '), '--help']);
+    expect(help.toString()).toContain('Usage: anneal setup local');
+  });
+
   it('does not run as root', () => {
     expect(dockerfile.lastIndexOf('USER node')).toBeGreaterThan(dockerfile.lastIndexOf('RUN '));
   });

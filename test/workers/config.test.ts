@@ -39,15 +39,20 @@ describe('the configuration', () => {
     expect(config.waiting).toEqual({ firstMinuteSeconds: 1, firstHourSeconds: 2.5, laterSeconds: 3 });
   });
 
+  it('takes no password in the address of an endpoint, and does not repeat it', () => {
+    const url = 'https://me:secret@models.test/v1';
+    const load = () =>
+      loadConfig({ ANNEAL_AWS_ENDPOINT: 'http://127.0.0.1:1', ANNEAL_OPENAI_COMPATIBLE_URL: url });
+    expect(load).toThrow(/ANNEAL_OPENAI_COMPATIBLE_URL holds a user name or password; name a key/);
+    expect(load).not.toThrow(/secret/);
+  });
+
   it('trains on this machine with the Python below its home, one job at a time, unless told otherwise', () => {
     const environment = { ANNEAL_AWS_ENDPOINT: 'http://127.0.0.1:1', ANNEAL_HOME: '/srv/anneal' };
     expect(loadConfig(environment)).toMatchObject({
       localPython: '/srv/anneal/local/venv/bin/python',
       localTrainers: 1,
     });
-    const withPassword = { ...environment, ANNEAL_OPENAI_COMPATIBLE_URL: 'https://me:secret@models.test/v1' };
-    expect(() => loadConfig(withPassword)).toThrow(/holds a user name or password; name a key/);
-    expect(() => loadConfig(withPassword)).not.toThrow(/secret/);
     expect(() => loadConfig({ ...environment, ANNEAL_LOCAL_TRAINERS: '0' })).toThrow(/ANNEAL_LOCAL_TRAINERS/);
   });
 });
