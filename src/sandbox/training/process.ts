@@ -46,7 +46,7 @@ async function run(task: TrainingTask): Promise<void> {
   }
   const { training, validation } = data;
   await send({ type: 'checked', failure: null, records: training.examples.length, tokens: training.tokens });
-  const model = trainModel({
+  const model = train({
     training: training.examples,
     validation: validation?.examples ?? [],
     epochs: task.epochs,
@@ -57,6 +57,24 @@ async function run(task: TrainingTask): Promise<void> {
   renameSync(`${task.modelFile}.${process.pid}`, task.modelFile);
   const digest = createHash('sha256').update(model.serialized).digest('hex');
   await send({ type: 'trained', digest, metrics: model.metrics });
+}
+
+type Training = Parameters<typeof trainModel>[0];
+type Trained = Pick<ReturnType<typeof trainModel>, 'serialized' | 'metrics'>;
+
+const rememberedModels = 4;
+const remembered = new Map<string, Trained>();
+
+/** The same training gives the same model, so a cloud that is asked for it again need not learn anew. */
+function train(training: Training): Trained {
+  const key = createHash('sha256').update(JSON.stringify(training)).digest('hex');
+  const known = remembered.get(key);
+  if (known) return known;
+  const { serialized, metrics } = trainModel(training);
+  const [oldest] = remembered.keys();
+  if (remembered.size >= rememberedModels && oldest !== undefined) remembered.delete(oldest);
+  remembered.set(key, { serialized, metrics });
+  return { serialized, metrics };
 }
 
 function readBoth(task: TrainingTask) {
