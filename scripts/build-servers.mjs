@@ -88,8 +88,8 @@ async function buildOllama({ source, into, jobs }) {
   const { output } = await tool('ollama', 'go', ['mod', 'download', '-json', module]);
   const { Sum: sum } = JSON.parse(output.slice(output.indexOf('{')));
   if (sum !== ollama.sum) fail(`${module} has the sum ${sum}; allowed: ${ollama.sum}`);
-  // Quoted: the path may hold blanks.
-  const flags = `-O2 -g0 -march=native '-I${join(source, 'vendor')}'`;
+  // The module leaves out what AMX needs, which a processor of today would be compiled for. Quoted: a path may hold blanks.
+  const flags = `-O2 -g0 -march=native -U__AMX_INT8__ '-I${join(source, 'vendor')}'`;
   const partial = join(into, 'partial-ollama');
   await tool('ollama', 'go', ['install', '-trimpath', '-p', jobs, module], {
     GOBIN: partial,
