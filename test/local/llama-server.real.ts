@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nameOf, type Served } from '../../src/activities/deployment/llama-server/servers.js';
 import type { ModelQuestion } from '../../src/activities/inference/client.js';
+import { createEndpointInferenceClient } from '../../src/activities/inference/openai-compatible/endpoint.js';
 import { processIdentity } from '../../src/activities/process-identity.js';
 import { describeDeploymentTarget } from '../contract/deployment-target.contract.js';
 import { describeGgufTarget } from '../contract/gguf-target.contract.js';
@@ -130,6 +131,23 @@ describe('llama-server', () => {
       expect(text, recipe).toMatch(/^\s*\{/);
     }
     await machine.newTarget().delete('constrained');
+  });
+
+  it('is an OpenAI-compatible endpoint like any other: named, measured, held to a schema', async () => {
+    await machine.deploy('endpoint', modelIds[0] ?? '');
+    const { port } = await processOf('endpoint');
+    const client = createEndpointInferenceClient({ url: `http://127.0.0.1:${port}/v1`, apiKey: null });
+    const asked = { ...question, modelId: nameOf(await recordOf('endpoint')), maxTokens: 60 };
+    const answer = await client.ask({ ...asked, answerSchema: colourSchema });
+    expect(colours).toContain(JSON.parse(answer.text).colour);
+    expect(answer.inputTokens).toBeGreaterThan(5);
+    expect(answer.outputTokens).toBeGreaterThan(1);
+    expect(answer.timeToFirstTokenMs).toBeGreaterThan(0);
+    await expect(client.ask({ ...asked, modelId: 'another' })).rejects.toMatchObject({
+      type: 'ProviderRejected',
+      message: expect.stringContaining(`it serves: ${asked.modelId}`),
+    });
+    await machine.newTarget().delete('endpoint');
   });
 
   it('outlives the worker: another one finds the same process', async () => {
