@@ -19,7 +19,7 @@ export function demoLocalCommand(): Command {
     )
     .option('--home <folder>', 'where tools and state lie (default: ANNEAL_HOME or .anneal)')
     .option('--busy-machine', 'report how long answers take without judging it')
-    .option('--steps <number>', 'training steps of the first model', wholeNumber, 200)
+    .option('--steps <number>', 'training steps of the first model', wholeNumber, 170)
     .option('--shuffled-steps <number>', 'training steps of the model with shuffled scores', wholeNumber, 50)
     .option('--batch-size <number>', 'records a step', wholeNumber, 1)
     .addHelpText(
