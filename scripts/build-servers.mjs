@@ -20,6 +20,8 @@ const ollama = {
   /** As Go's checksum database has it. */
   sum: 'h1:X3KNm9x4BlHqk/AXMGtC7pBAFd46nmJmy8yDaBZLo9s=',
 };
+/** Processors have AMX that virtual machines trap, and Ollama's module leaves out its files: built without, both run. */
+const withoutAmx = '-U__AMX_INT8__';
 /** As training/requirements.txt pins it by hash. */
 const llamaCppVersion = '0.94.0';
 
@@ -88,8 +90,8 @@ async function buildOllama({ source, into, jobs }) {
   const { output } = await tool('ollama', 'go', ['mod', 'download', '-json', module]);
   const { Sum: sum } = JSON.parse(output.slice(output.indexOf('{')));
   if (sum !== ollama.sum) fail(`${module} has the sum ${sum}; allowed: ${ollama.sum}`);
-  // The module leaves out what AMX needs, which a processor of today would be compiled for. Quoted: a path may hold blanks.
-  const flags = `-O2 -g0 -march=native -U__AMX_INT8__ '-I${join(source, 'vendor')}'`;
+  // Quoted: the path may hold blanks.
+  const flags = `-O2 -g0 -march=native ${withoutAmx} '-I${join(source, 'vendor')}'`;
   const partial = join(into, 'partial-ollama');
   await tool('ollama', 'go', ['install', '-trimpath', '-p', jobs, module], {
     GOBIN: partial,
@@ -114,7 +116,8 @@ async function buildLlamaServer({ source, into, jobs }) {
     'LLAMA_OPENSSL',
   ];
   const settings = [...on.map((name) => `-D${name}=ON`), ...off.map((name) => `-D${name}=OFF`)];
-  const configure = ['-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release', ...settings];
+  const flags = ['C', 'CXX'].map((language) => `-DCMAKE_${language}_FLAGS=${withoutAmx}`);
+  const configure = ['-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release', ...flags, ...settings];
   await tool('llama-server', 'cmake', configure);
   await tool('llama-server', 'cmake', ['--build', build, '--target', 'llama-server', '--parallel', jobs]);
   return join(build, 'bin', 'llama-server');
