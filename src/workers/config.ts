@@ -68,7 +68,7 @@ const environmentSchema = z
       });
     }
     const endpoint = environment.ANNEAL_OPENAI_COMPATIBLE_URL;
-    if (endpoint && new URL(endpoint).username !== '') {
+    if (endpoint && /^[^/]*\/\/[^/?#]*@/.test(endpoint)) {
       context.addIssue({
         code: 'custom',
         path: ['ANNEAL_OPENAI_COMPATIBLE_URL'],

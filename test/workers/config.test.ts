@@ -39,13 +39,15 @@ describe('the configuration', () => {
     expect(config.waiting).toEqual({ firstMinuteSeconds: 1, firstHourSeconds: 2.5, laterSeconds: 3 });
   });
 
-  it('takes no password in the address of an endpoint, and does not repeat it', () => {
-    const url = 'https://me:secret@models.test/v1';
-    const load = () =>
-      loadConfig({ ANNEAL_AWS_ENDPOINT: 'http://127.0.0.1:1', ANNEAL_OPENAI_COMPATIBLE_URL: url });
-    expect(load).toThrow(/ANNEAL_OPENAI_COMPATIBLE_URL holds a user name or password; name a key/);
-    expect(load).not.toThrow(/secret/);
-  });
+  it.each(['https://me:secret@models.test/v1', 'https://:secret@models.test/v1'])(
+    'takes no password in the address of an endpoint, and does not repeat it: %s',
+    (url) => {
+      const load = () =>
+        loadConfig({ ANNEAL_AWS_ENDPOINT: 'http://127.0.0.1:1', ANNEAL_OPENAI_COMPATIBLE_URL: url });
+      expect(load).toThrow(/ANNEAL_OPENAI_COMPATIBLE_URL holds a user name or password; name a key/);
+      expect(load).not.toThrow(/secret/);
+    },
+  );
 
   it('trains on this machine with the Python below its home, one job at a time, unless told otherwise', () => {
     const environment = { ANNEAL_AWS_ENDPOINT: 'http://127.0.0.1:1', ANNEAL_HOME: '/srv/anneal' };
